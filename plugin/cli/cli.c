@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * cli.c - the table of sub-commands, and options
+ */
+#include "cli/cli.h"
+
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+struct command {
+	const char *name;
+	int (*run)(int argc, char **argv, FILE *out);
+	const char *help;
+};
+
+static int help(int argc, char **argv, FILE *out);
+
+static const struct command commands[] = {
+	{ "list", cli_list, "show what is attached on this node" },
+	{ "gc", cli_gc, "remove what dead containers left, restore what live ones lost" },
+	{ "help", help, "show this" },
+};
+
+static int help(int argc, char **argv, FILE *out)
+{
+	(void)argc, (void)argv;
+	(void)fprintf(out, "cnida - CNI plugins in one small executable\n\n"
+			   "usage: cnida COMMAND [OPTION...]\n\n");
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		(void)fprintf(out, "  %-11s %s\n", commands[i].name, commands[i].help);
+	(void)fprintf(out, "\n\"cnida COMMAND --help\" tells more; cnida(8) and cnida-config(5) tell all.\n"
+			   "A container runtime runs it with CNI_COMMAND set, under a plugin's name.\n");
+	return CLI_OK;
+}
+
+int cli_main(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : "help";
+
+	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+		name = "help";
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		int status;
+
+		if (strcmp(commands[i].name, name) != 0)
+			continue;
+		status = commands[i].run(argc - 1, argv + 1, stdout);
+		/* A full disk or a closed pipe must not look like success. */
+		if (fflush(stdout) != 0 && status == CLI_OK) {
+			(void)fprintf(stderr, "cnida: cannot write: %s\n", strerror(errno));
+			status = CLI_FAILED;
+		}
+		return status;
+	}
+	(void)fprintf(stderr, "cnida: no command \"%s\"; see cnida help\n", name);
+	return CLI_USAGE;
+}
+
+static void print_help(const struct cli_option *options, const char *usage, const char *about, FILE *out)
+{
+	(void)fprintf(out, "usage: cnida %s\n\n%s\n", usage, about);
+	for (size_t i = 0; options[i].name; i++) {
+		char left[40];
+
+		(void)snprintf(left, sizeof(left), "--%s%s%s", options[i].name, options[i].arg ? " " : "",
+			       options[i].arg ? options[i].arg : "");
+		(void)fprintf(out, "%s  %-18s %s\n", i == 0 ? "\n" : "", left, options[i].help);
+	}
+}
+
+/* The option that @text ("--name" or "--name=VALUE") means; *ret_value is the value after '=' or NULL. */
+static const struct cli_option *find_option(const struct cli_option *options, const char *text,
+					    const char **ret_value)
+{
+	size_t len = strcspn(text + 2, "=");
+
+	*ret_value = text[2 + len] == '=' ? text + 2 + len + 1 : NULL;
+	for (size_t i = 0; options[i].name; i++) {
+		if (strlen(options[i].name) == len && strncmp(options[i].name, text + 2, len) == 0)
+			return &options[i];
+	}
+	return NULL;
+}
+
+static int usage_error(const char *command, const char *what, const char *text)
+{
+	(void)fprintf(stderr, "cnida %s: %s \"%s\"; see cnida %s --help\n", command, what, text, command);
+	return -1;
+}
+
+int cli_options(int argc, char **argv, const struct cli_option *options, const char *usage, const char *about,
+		FILE *out)
+{
+	for (int i = 1; i < argc; i++) {
+		const struct cli_option *option;
+		const char *value;
+
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0) {
+			print_help(options, usage, about, out);
+			return -2;
+		}
+		if (strncmp(argv[i], "--", 2) != 0)
+			return i;
+		option = find_option(options, argv[i], &value);
+		if (!option)
+			return usage_error(argv[0], "unknown option", argv[i]);
+		if (!option->arg && value)
+			return usage_error(argv[0], "no value goes with", argv[i]);
+		if (option->arg && !value) {
+			if (i + 1 == argc)
+				return usage_error(argv[0], "a value is missing after", argv[i]);
+			value = argv[++i];
+		}
+		*option->value = value ? value : "";
+	}
+	return argc;
+}
+
+int cli_colour(FILE *out)
+{
+	const char *term = getenv("TERM"), *no = getenv("NO_COLOR");
+
+	return isatty(fileno(out)) && !(no && *no) && term && strcmp(term, "dumb") != 0;
+}
+
+int cli_need_root(const char *what)
+{
+	if (geteuid() == 0)
+		return CLI_OK;
+	(void)fprintf(stderr, "cnida %s: needs root: try again with sudo\n", what);
+	return CLI_FAILED;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * table.c - aligned columns for people
+ */
+#include "cli/table.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Names come from runtimes and pods: nothing of them may steer the terminal. */
+static char *clean_copy(const char *text)
+{
+	char *copy = strdup(text && *text ? text : "-");
+
+	for (char *p = copy; p && *p; p++) {
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = '?';
+	}
+	return copy;
+}
+
+void table_add(struct table *t, const char *cell)
+{
+	if (t->n == t->cap) {
+		size_t cap = t->cap ? t->cap * 2 : 64;
+		char **cells = reallocarray(t->cells, cap, sizeof(*cells));
+
+		if (!cells)
+			return;
+		t->cells = cells;
+		t->cap = cap;
+	}
+	t->cells[t->n++] = clean_copy(cell);
+}
+
+void table_init(struct table *t, const char *const headings[])
+{
+	*t = (struct table){ 0 };
+	for (; headings[t->columns] && t->columns < TABLE_COLUMNS_MAX; t->columns++)
+		table_add(t, headings[t->columns]);
+}
+
+static const char *cell_at(const struct table *t, size_t i)
+{
+	return t->cells[i] ? t->cells[i] : "-";
+}
+
+void table_print(const struct table *t, FILE *out, int colour)
+{
+	size_t width[TABLE_COLUMNS_MAX] = { 0 };
+
+	for (size_t i = 0; i < t->n; i++) {
+		size_t len = strlen(cell_at(t, i)), *w = &width[i % t->columns];
+
+		*w = len > *w ? len : *w;
+	}
+	for (size_t i = 0; i < t->n; i++) {
+		size_t column = i % t->columns;
+		int last = column + 1 == t->columns || i + 1 == t->n;
+
+		if (i == 0 && colour)
+			(void)fputs("\033[1m", out);
+		(void)fprintf(out, "%-*s%s", last ? 0 : (int)width[column], cell_at(t, i), last ? "" : "  ");
+		if (last)
+			(void)fprintf(out, "%s\n", i < t->columns && colour ? "\033[0m" : "");
+	}
+}
+
+void table_free(struct table *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		free(t->cells[i]);
+	free(t->cells);
+	*t = (struct table){ 0 };
+}

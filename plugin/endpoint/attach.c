@@ -1,0 +1,324 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * attach.c - ADD: a pod gets its interface
+ *
+ * The steps stand in one table, each with its inverse. Our own IPAM is asked before anything is made: a full pool then
+ * costs nothing. A foreign one is asked when the interface is there, since dhcp needs it. The record is written
+ * before the first kernel object and again, marked ready, at the end.
+ */
+#include "endpoint/attach.h"
+
+#include "base/log.h"
+#include "endpoint/attachment.h"
+#include "endpoint/bridge.h"
+#include "endpoint/container.h"
+#include "endpoint/detach.h"
+#include "endpoint/elements.h"
+#include "endpoint/gateway.h"
+#include "endpoint/ipam.h"
+#include "endpoint/mac.h"
+#include "endpoint/pair.h"
+#include "endpoint/uplink.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+int iface_of_pod(const struct attachment *a)
+{
+	return a->conf.mode == MODE_PTP ? 1 : 2;
+}
+
+static int open_netns(struct attachment *a, struct err *e)
+{
+	int fd = netns_open(a->req->netns, &a->rec.netns_id, e);
+
+	if (fd < 0)
+		return fd;
+	a->netns = fd;
+	if (!a->req->netns_override && netns_is_own(&a->rec.netns_id))
+		return err_set(e, CNI_E_NETNS, 0,
+			       "plugin's netns and netns from CNI_NETNS should not be the same");
+	return nl_open(NETLINK_ROUTE, &a->host, e);
+}
+
+static int describe(struct attachment *a, struct err *e)
+{
+	struct record *r = &a->rec;
+	const struct request *req = a->req;
+
+	record_name(req->network, req->container_id, req->ifname, r->name);
+	if (strlen(req->network) >= sizeof(r->network) ||
+	    strlen(req->container_id) >= sizeof(r->container_id) || strlen(req->netns) >= sizeof(r->netns))
+		return err_set(e, CNI_E_CONFIG, ENAMETOOLONG,
+			       "network name, container ID or netns path is too long");
+	(void)snprintf(r->network, sizeof(r->network), "%s", req->network);
+	(void)snprintf(r->container_id, sizeof(r->container_id), "%s", req->container_id);
+	(void)snprintf(r->ifname, sizeof(r->ifname), "%s", req->ifname);
+	(void)snprintf(r->type, sizeof(r->type), "%s", req->type);
+	(void)snprintf(r->netns, sizeof(r->netns), "%s", req->netns);
+	(void)snprintf(r->ipam, sizeof(r->ipam), "%s", a->conf.ipam_type);
+	ipam_data_dir(req, a->conf.ipam_type, r->ipam_dir, sizeof(r->ipam_dir));
+	(void)snprintf(r->pod_name, sizeof(r->pod_name), "%s", a->conf.pod_name);
+	(void)snprintf(r->pod_namespace, sizeof(r->pod_namespace), "%s", a->conf.pod_namespace);
+	(void)snprintf(r->pod_uid, sizeof(r->pod_uid), "%s", a->conf.pod_uid);
+	if (a->conf.mode == MODE_BRIDGE)
+		(void)snprintf(r->bridge, sizeof(r->bridge), "%s", a->conf.bridge);
+	r->masquerade = a->conf.ip_masq;
+	r->spoof_check = a->conf.mac_spoof_check;
+	r->created = (long long)time(NULL);
+	return 0;
+}
+
+/* A record of this very attachment: it runs (then ADD must fail), or an ADD before us died half-way. */
+static int clear_earlier(struct attachment *a, struct err *e)
+{
+	struct record old;
+	int r = record_read(a->rec.name, &old, e);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r == 0 && old.ready && netns_alive(a->req->netns, &old.netns_id) &&
+	    link_index(&a->host, old.name) != 0)
+		return err_set(e, CNI_E_INTERNAL, EEXIST,
+			       "container veth name (\"%s\") peer provided (\"%s\") already exists",
+			       a->req->ifname, old.name);
+	if (r == 0)
+		log_info("%s: removing what an unfinished ADD left", a->rec.name);
+	return r == 0 ? detach_record(&a->host, &old, e) : record_delete(a->rec.name, e);
+}
+
+static int begin(struct attachment *a, struct err *e)
+{
+	int r = describe(a, e);
+
+	if (r == 0)
+		r = shared_enter(&a->shared, e);
+	return r < 0 ? r : clear_earlier(a, e);
+}
+
+static void undo_begin(struct attachment *a)
+{
+	shared_undo(&a->shared, &a->host);
+}
+
+static int take_addresses(struct attachment *a, struct err *e)
+{
+	int r = *a->conf.ipam_type ? ipam_add(a->req, a->conf.ipam_type, &a->res, e) : 0;
+
+	if (r < 0)
+		return r;
+	for (a->rec.n_ips = 0; a->rec.n_ips < a->res.n_ips && a->rec.n_ips < RECORD_IPS_MAX; a->rec.n_ips++)
+		a->rec.ips[a->rec.n_ips] = a->res.ips[a->rec.n_ips].address;
+	return 0;
+}
+
+static int own_addresses(struct attachment *a, struct err *e)
+{
+	return ipam_is_own(a->conf.ipam_type) ? take_addresses(a, e) : 0;
+}
+
+static int foreign_addresses(struct attachment *a, struct err *e)
+{
+	int r;
+
+	if (!*a->conf.ipam_type || ipam_is_own(a->conf.ipam_type))
+		return 0;
+	r = take_addresses(a, e);
+	/* What the IPAM says of interfaces is about its own; ours replace it. */
+	return r < 0 ? r : record_write(&a->rec, e);
+}
+
+static void undo_addresses(struct attachment *a, bool own)
+{
+	struct err e;
+
+	if (*a->conf.ipam_type && ipam_is_own(a->conf.ipam_type) == own &&
+	    ipam_del(a->req, a->conf.ipam_type, &e) < 0)
+		log_warn("%s: addresses of a failed ADD stay taken: %s", a->rec.name, e.msg);
+}
+
+static void undo_own_addresses(struct attachment *a)
+{
+	undo_addresses(a, true);
+}
+
+static void undo_foreign_addresses(struct attachment *a)
+{
+	undo_addresses(a, false);
+}
+
+static int write_record(struct attachment *a, struct err *e)
+{
+	return record_write(&a->rec, e);
+}
+
+static void undo_record(struct attachment *a)
+{
+	struct err e;
+
+	if (record_delete(a->rec.name, &e) < 0)
+		log_warn("%s", e.msg);
+}
+
+static int resolve(struct attachment *a, struct err *e)
+{
+	if (*a->conf.ipam_type && a->res.n_ips == 0)
+		return err_set(e, CNI_E_INTERNAL, 0, "IPAM plugin returned missing IP config");
+	return gateway_resolve(&a->conf, &a->res, iface_of_pod(a), a->gateways, &a->n_gateways, e);
+}
+
+static int ensure_bridge(struct attachment *a, struct err *e)
+{
+	return a->conf.mode == MODE_BRIDGE ? bridge_ensure(a, e) : 0;
+}
+
+static int gateways_on_node(struct attachment *a, struct err *e)
+{
+	int r;
+
+	if (!a->conf.disable_interface)
+		(void)link_sync_carrier(&a->host, a->rec.name);
+	if (a->conf.mode == MODE_PTP)
+		return pair_route_ptp(a, e);
+	r = uplink_ensure(a, e);
+	return r < 0 ? r : bridge_add_gateways(a, e);
+}
+
+static int add_elements(struct attachment *a, struct err *e)
+{
+	return elements_add(&a->rec, &a->shared, e);
+}
+
+static void undo_elements(struct attachment *a)
+{
+	struct err e;
+
+	if (elements_del(&a->rec, &e) < 0)
+		log_warn("%s: elements of a failed ADD stay: %s", a->rec.name, e.msg);
+}
+
+static int announce(struct attachment *a, struct err *e)
+{
+	/* The pod's network is complete: neighbours that hear of it later than now only keep a stale entry longer. */
+	if (container_announce(a, e) < 0)
+		log_warn("%s: %s", a->rec.name, e->msg);
+	return 0;
+}
+
+static int mark_ready(struct attachment *a, struct err *e)
+{
+	a->rec.ready = true;
+	return record_write(&a->rec, e);
+}
+
+struct step {
+	int (*run)(struct attachment *a, struct err *e);
+	void (*undo)(struct attachment *a);
+};
+
+static const struct step steps[] = {
+	{ open_netns, NULL },
+	{ begin, undo_begin },
+	{ own_addresses, undo_own_addresses },
+	{ write_record, undo_record },
+	{ ensure_bridge, NULL },
+	{ pair_create, pair_undo },
+	{ foreign_addresses, undo_foreign_addresses },
+	{ resolve, NULL },
+	{ container_configure, NULL },
+	{ gateways_on_node, NULL },
+	{ add_elements, undo_elements },
+	{ announce, NULL },
+	{ mark_ready, NULL },
+};
+
+static void unwind(struct attachment *a, size_t done)
+{
+	while (done-- > 0) {
+		if (steps[done].undo)
+			steps[done].undo(a);
+	}
+}
+
+static void add_interfaces(struct attachment *a)
+{
+	struct result_iface *iface = a->res.ifaces;
+
+	if (a->conf.mode == MODE_BRIDGE) {
+		*iface = (struct result_iface){ .mtu = a->bridge.mtu };
+		(void)snprintf(iface->name, sizeof(iface->name), "%s", a->bridge.name);
+		(void)mac_format(a->bridge.mac, iface->mac);
+		iface++;
+	}
+	*iface = (struct result_iface){ .mtu = a->mtu };
+	(void)snprintf(iface->name, sizeof(iface->name), "%s", a->rec.name);
+	(void)mac_format(a->host_mac, iface->mac);
+	iface++;
+	*iface = (struct result_iface){ .mtu = a->mtu, .sandbox = a->req->netns };
+	(void)snprintf(iface->name, sizeof(iface->name), "%s", a->req->ifname);
+	(void)mac_format(a->mac, iface->mac);
+	iface++;
+	if (a->uplink) {
+		*iface = (struct result_iface){ .mtu = a->uplink_link.mtu };
+		(void)snprintf(iface->name, sizeof(iface->name), "%s", a->uplink_link.name);
+		(void)mac_format(a->uplink_link.mac, iface->mac);
+		iface++;
+	}
+	a->res.n_ifaces = (size_t)(iface - a->res.ifaces);
+}
+
+/* The configuration's dns replaces the IPAM's when it says anything, even an empty list (upstream's rule). */
+static void choose_dns(struct attachment *a)
+{
+	if (!a->conf.dns || json_object_size(a->conf.dns) == 0)
+		return;
+	json_decref(a->res.dns);
+	a->res.dns = json_incref(a->conf.dns);
+}
+
+static int run_steps(struct attachment *a, struct err *e)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		int r = steps[i].run(a, e);
+
+		if (r < 0) {
+			unwind(a, i);
+			/* A failed "begin" may hold its share of the lock. */
+			shared_leave(&a->shared);
+			return r;
+		}
+	}
+	shared_leave(&a->shared);
+	return 0;
+}
+
+int attach(const struct request *req, struct result *ret, struct err *e)
+{
+	struct attachment a = {
+		.req = req,
+		.host = { .fd = -1 },
+		.pod = { .fd = -1 },
+		.netns = -1,
+	};
+	int r = netconf_parse(req, &a.conf, e);
+
+	if (r < 0)
+		return r;
+	shared_init(&a.shared);
+	result_init(&a.res);
+	r = run_steps(&a, e);
+	if (r == 0) {
+		add_interfaces(&a);
+		choose_dns(&a);
+		*ret = a.res;
+	} else {
+		result_free(&a.res);
+	}
+	nl_close(&a.host);
+	nl_close(&a.pod);
+	if (a.netns >= 0)
+		(void)close(a.netns);
+	return r;
+}

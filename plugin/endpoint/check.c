@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * check.c - CHECK: is everything that ADD set still so?
+ */
+#include "endpoint/check.h"
+
+#include "endpoint/elements.h"
+#include "endpoint/ipam.h"
+#include "endpoint/record.h"
+#include "kernel/netns.h"
+
+#include <errno.h>
+#include <string.h>
+
+int check_failed(struct err *e, const char *what, const char *expected, const char *found)
+{
+	return err_set(e, CNI_E_INTERNAL, 0, "%s: expected %s, found %s", what, expected, found);
+}
+
+static bool is_bridge(const struct check *c, const struct result_iface *iface)
+{
+	return c->conf.mode == MODE_BRIDGE && strcmp(iface->name, c->conf.bridge) == 0;
+}
+
+/* The interfaces of the previous result: ours among what other plugins of the chain added. */
+static int find_interfaces(struct check *c, struct err *e)
+{
+	for (size_t i = 0; i < c->prev.n_ifaces; i++) {
+		const struct result_iface *iface = &c->prev.ifaces[i];
+		bool on_node = !iface->sandbox || !*iface->sandbox;
+
+		if (!on_node && !c->pod && strcmp(iface->name, c->req->ifname) == 0)
+			c->pod = iface;
+		else if (on_node && !c->bridge && is_bridge(c, iface))
+			c->bridge = iface;
+		else if (on_node && !c->host)
+			c->host = iface;
+	}
+	if (!c->pod)
+		return check_failed(e, "prevResult.interfaces", c->req->ifname, "no such container interface");
+	if (strcmp(c->pod->sandbox, c->req->netns) != 0)
+		return check_failed(e, "prevResult sandbox", c->req->netns, c->pod->sandbox);
+	if (!c->host)
+		return check_failed(e, "prevResult.interfaces", "the node's end of the veth pair", "none");
+	if (c->conf.mode == MODE_BRIDGE && !c->bridge)
+		return check_failed(e, "prevResult.interfaces", c->conf.bridge, "no such bridge");
+	return 0;
+}
+
+static int check_inside(struct check *c, struct err *e)
+{
+	_cleanup_close_ int fd = netns_open(c->req->netns, NULL, e), back = -1;
+	_cleanup_nl_ struct nl_sock pod = { .fd = -1 };
+	struct err lost;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = netns_enter(fd, &back, e);
+	if (r < 0)
+		return r;
+	r = nl_open(NETLINK_ROUTE, &pod, e);
+	if (netns_leave(&back, &lost) < 0) {
+		*e = lost;
+		return -EIO;
+	}
+	return r < 0 ? r : check_pod(c, &pod, e);
+}
+
+/* A pod without a record was made by upstream's plugins, whose rules are not ours to judge. */
+static int check_elements(const struct request *req, struct err *e)
+{
+	char name[IFNAMSIZ];
+	struct record rec;
+	int r;
+
+	record_name(req->network, req->container_id, req->ifname, name);
+	r = record_read(name, &rec, e);
+	if (r == -ENOENT)
+		return 0;
+	return r < 0 ? r : elements_check(&rec, e);
+}
+
+static int check_all(struct check *c, struct err *e)
+{
+	_cleanup_nl_ struct nl_sock host = { .fd = -1 };
+	int r = find_interfaces(c, e);
+
+	if (r == 0)
+		r = nl_open(NETLINK_ROUTE, &host, e);
+	if (r == 0)
+		r = check_node(c, &host, e);
+	if (r == 0)
+		r = check_inside(c, e);
+	return r < 0 ? r : check_elements(c->req, e);
+}
+
+int check(const struct request *req, struct err *e)
+{
+	struct check c = { .req = req };
+	int r = netconf_parse(req, &c.conf, e);
+
+	if (r < 0)
+		return r;
+	if (!req->prev_result)
+		return err_set(e, CNI_E_CONFIG, 0, "Required prevResult missing");
+	r = result_parse(req->prev_result, req->version, &c.prev, e);
+	if (r < 0)
+		return err_wrap(e, "could not parse prevResult");
+	if (*c.conf.ipam_type)
+		r = ipam_check(req, c.conf.ipam_type, e);
+	if (r == 0)
+		r = check_all(&c, e);
+	result_free(&c.prev);
+	return r;
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * detach.c - DEL: everything of an attachment goes away
+ */
+#include "endpoint/detach.h"
+
+#include "base/log.h"
+#include "endpoint/elements.h"
+#include "endpoint/ipam.h"
+#include "endpoint/netconf.h"
+#include "endpoint/reaper.h"
+#include "endpoint/upstream.h"
+#include "ipam/store.h"
+#include "kernel/link.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Keeps the first error of several attempts, all of which are made. */
+static void keep_first(int *first, int r, struct err *e, const struct err *this)
+{
+	if (r < 0 && *first == 0) {
+		*first = r;
+		*e = *this;
+	}
+}
+
+static int release_store(const struct record *r, struct err *e)
+{
+	struct store_owner owner = { r->container_id, r->ifname, r->netns };
+	_cleanup_store_ struct store s = { .dirfd = -1, .lockfd = -1 };
+	int x;
+
+	if (!*r->ipam_dir)
+		return 0;
+	x = store_open_existing(r->ipam_dir, r->network, &s, e);
+	if (x == -ENOENT)
+		return 0;
+	if (x == 0)
+		x = store_release(&s, &owner, e);
+	return x < 0 ? x : 0;
+}
+
+int detach_records(struct nl_sock *host, const struct record *r, size_t n, struct err *e)
+{
+	struct err this;
+	int first = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		keep_first(&first, elements_del(&r[i], &this), e, &this);
+		keep_first(&first, reaper_mark(host, r[i].name, &this), e, &this);
+	}
+	keep_first(&first, reaper_run(host, &this), e, &this);
+	for (size_t i = 0; i < n; i++) {
+		/* An address is not handed out again while its link stands. */
+		if (link_index(host, r[i].name) != 0)
+			continue;
+		keep_first(&first, release_store(&r[i], &this), e, &this);
+		keep_first(&first, record_delete(r[i].name, &this), e, &this);
+	}
+	return first;
+}
+
+int detach_record(struct nl_sock *host, const struct record *r, struct err *e)
+{
+	return detach_records(host, r, 1, e);
+}
+
+/* A pod that has no record: what its namespace and the previous result tell. */
+struct traces {
+	struct record rec;	   /* as much of it as is known */
+	char host_link[IFNAMSIZ]; /* the node's end of the pod's veth; "" if unknown */
+};
+
+static void addresses_of_prev_result(const struct request *req, struct record *rec)
+{
+	struct result prev;
+	struct err ignored;
+
+	if (!req->prev_result || result_parse(req->prev_result, req->version, &prev, &ignored) < 0)
+		return;
+	for (size_t i = 0; i < prev.n_ips && rec->n_ips < RECORD_IPS_MAX; i++)
+		rec->ips[rec->n_ips++] = prev.ips[i].address;
+	result_free(&prev);
+}
+
+/* Inside the namespace: the peer of the pod's interface, if it is a veth (we never make anything else). */
+static int peer_index(const char *ifname, struct err *e)
+{
+	_cleanup_nl_ struct nl_sock s = { .fd = -1 };
+	struct link_info link;
+	int r = nl_open(NETLINK_ROUTE, &s, e);
+
+	if (r == 0)
+		r = link_get(&s, 0, ifname, &link, e);
+	return r < 0 || strcmp(link.kind, "veth") != 0 ? 0 : link.peer;
+}
+
+static int find_host_link(struct nl_sock *host, const struct request *req, struct traces *t, struct err *e)
+{
+	_cleanup_close_ int fd = -1, back = -1;
+	struct link_info link;
+	struct netns_id id;
+	struct err ignored;
+	int index;
+
+	if (!*req->netns)
+		return 0;
+	fd = netns_open(req->netns, &id, &ignored);
+	if (fd < 0 || netns_is_own(&id) || netns_enter(fd, &back, &ignored) < 0)
+		return 0;
+	index = peer_index(req->ifname, &ignored);
+	if (netns_leave(&back, e) < 0)
+		return -EIO;
+	/* The index is one of ours only if that link is a veth whose peer is in another namespace. */
+	if (index > 0 && link_get(host, index, NULL, &link, &ignored) == 0 && strcmp(link.kind, "veth") == 0 &&
+	    link.peer_nsid >= 0)
+		(void)snprintf(t->host_link, sizeof(t->host_link), "%s", link.name);
+	return 0;
+}
+
+static int detach_traces(struct nl_sock *host, const struct request *req, struct err *e)
+{
+	struct traces t = { .host_link = "" };
+	struct record *rec = &t.rec;
+	struct err this;
+	int first = 0, r;
+
+	record_name(req->network, req->container_id, req->ifname, rec->name);
+	(void)snprintf(rec->network, sizeof(rec->network), "%s", req->network);
+	(void)snprintf(rec->container_id, sizeof(rec->container_id), "%s", req->container_id);
+	(void)snprintf(rec->ifname, sizeof(rec->ifname), "%s", req->ifname);
+	rec->masquerade = true; /* the configuration may have changed since: look, whatever it says now */
+	addresses_of_prev_result(req, rec);
+	keep_first(&first, elements_del(rec, &this), e, &this);
+	r = find_host_link(host, req, &t, &this);
+	keep_first(&first, r, e, &this);
+	if (*t.host_link)
+		keep_first(&first, reaper_remove(host, t.host_link, &this), e, &this);
+	keep_first(&first, reaper_remove(host, rec->name, &this), e, &this);
+	if (upstream_remove(rec->network, rec->container_id, rec->ifname, rec->ips, rec->n_ips, &this) < 0)
+		log_warn("what upstream's plugins left for %s: %s", rec->container_id, this.msg);
+	return first;
+}
+
+/* The kernel's side, from the record if there is one. */
+static int detach_kernel(struct nl_sock *host, const struct request *req, char ret_name[static IFNAMSIZ],
+			 struct err *e)
+{
+	struct err this;
+	struct record rec;
+	int first = 0, r;
+
+	record_name(req->network, req->container_id, req->ifname, ret_name);
+	r = record_read(ret_name, &rec, &this);
+	if (r < 0)
+		return detach_traces(host, req, e);
+	keep_first(&first, elements_del(&rec, &this), e, &this);
+	keep_first(&first, reaper_remove(host, rec.name, &this), e, &this);
+	return first;
+}
+
+static int refuse_own_netns(const struct request *req, struct err *e)
+{
+	struct netns_id id;
+	struct err ignored;
+	_cleanup_close_ int fd = -1;
+
+	if (!*req->netns || req->netns_override)
+		return 0;
+	fd = netns_open(req->netns, &id, &ignored);
+	if (fd >= 0 && netns_is_own(&id))
+		return err_set(e, CNI_E_NETNS, 0,
+			       "plugin's netns and netns from CNI_NETNS should not be the same");
+	return 0;
+}
+
+int detach(const struct request *req, struct err *e)
+{
+	_cleanup_nl_ struct nl_sock host = { .fd = -1 };
+	char name[IFNAMSIZ];
+	struct netconf conf;
+	struct err this;
+	int r;
+
+	/* A configuration that no longer holds must not keep a pod from going. */
+	if (netconf_parse(req, &conf, &this) < 0)
+		log_warn("DEL goes on with an invalid configuration: %s", this.msg);
+	r = refuse_own_netns(req, e);
+	if (r == 0)
+		r = nl_open(NETLINK_ROUTE, &host, e);
+	if (r == 0)
+		r = detach_kernel(&host, req, name, e);
+	if (r == 0 && *conf.ipam_type)
+		r = ipam_del(req, conf.ipam_type, e);
+	return r < 0 ? r : record_delete(name, e);
+}

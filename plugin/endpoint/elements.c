@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * elements.c - a pod's elements in the node's nftables: put in, taken out, restored
+ */
+#include "endpoint/elements.h"
+
+#include "base/log.h"
+#include "kernel/ruleset.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+void elements_owner(const struct record *r, char *ret, size_t cap)
+{
+	(void)snprintf(ret, cap, "%s %s %s", r->network, r->container_id, r->ifname);
+}
+
+static bool has_elements(const struct record *r)
+{
+	return r->spoof_check || (r->masquerade && r->n_ips > 0);
+}
+
+static void port_mac(const struct record *r, uint8_t ret[static 6])
+{
+	if (!mac_parse(r->mac, ret))
+		memset(ret, 0, 6);
+}
+
+enum change { PUT_IN, TAKE_OUT };
+
+static void fill(struct ruleset_txn *t, const struct record *r, enum change change)
+{
+	char owner[RULESET_COMMENT_MAX + 1];
+	uint8_t mac[6];
+
+	elements_owner(r, owner, sizeof(owner));
+	port_mac(r, mac);
+	for (size_t i = 0; r->masquerade && i < r->n_ips; i++) {
+		if (change == PUT_IN)
+			ruleset_add_masquerade(t, &r->ips[i], owner);
+		else
+			ruleset_del_masquerade(t, &r->ips[i]);
+	}
+	if (r->spoof_check && change == PUT_IN)
+		ruleset_add_spoof(t, r->name, mac, owner);
+	else if (r->spoof_check)
+		ruleset_del_spoof(t, r->name, mac);
+}
+
+static int commit(struct nl_sock *s, const struct record *r, enum change change, struct err *e)
+{
+	struct ruleset_txn t;
+
+	ruleset_begin(&t);
+	fill(&t, r, change);
+	return ruleset_commit(s, &t, e);
+}
+
+/* Removes the elements of a record one by one, those that are there and have that owner. */
+static void take_out_singly(struct nl_sock *s, const struct record *r, const char *expected)
+{
+	char owner[RULESET_COMMENT_MAX + 1];
+	struct ruleset_txn t;
+	struct err e = { 0 };
+	uint8_t mac[6];
+
+	port_mac(r, mac);
+	for (size_t i = 0; r->masquerade && i < r->n_ips; i++) {
+		if (ruleset_has_masquerade(s, &r->ips[i], owner, &e) != 1 ||
+		    (expected && strcmp(owner, expected) != 0))
+			continue;
+		ruleset_begin(&t);
+		ruleset_del_masquerade(&t, &r->ips[i]);
+		if (ruleset_commit(s, &t, &e) < 0)
+			log_warn("%s: %s", r->name, e.msg);
+	}
+	if (!r->spoof_check || ruleset_has_spoof(s, r->name, mac, owner, &e) != 1)
+		return;
+	ruleset_begin(&t);
+	ruleset_del_spoof(&t, r->name, mac);
+	if (ruleset_commit(s, &t, &e) < 0)
+		log_warn("%s: %s", r->name, e.msg);
+}
+
+static bool share_address(const struct record *r, const struct record *q)
+{
+	for (size_t i = 0; i < r->n_ips; i++) {
+		for (size_t j = 0; j < q->n_ips; j++) {
+			if (ip_eq(&r->ips[i].addr, &q->ips[j].addr))
+				return true;
+		}
+	}
+	return false;
+}
+
+/* Another record with an address of the newcomer: alive, it keeps it; dead, it forgets that it had elements, so that its
+ * DEL, whenever it comes, does not take out the newcomer's. */
+static int evict_dead(const struct record *r, void *arg, struct err *e)
+{
+	const struct record *newcomer = arg;
+	struct record dead;
+
+	if (strcmp(r->name, newcomer->name) == 0 || !r->masquerade || !share_address(r, newcomer))
+		return 0;
+	if (record_alive(r))
+		return err_set(e, CNI_E_TRY_AGAIN, EEXIST,
+			       "an address of this pod is masqueraded for container %s (%s, network %s), "
+			       "which is running",
+			       r->container_id, r->ifname, r->network);
+	dead = *r;
+	dead.masquerade = false;
+	return record_write(&dead, e);
+}
+
+/* EEXIST: an earlier owner of the address or of the port left its elements. Dead owners are replaced. */
+static int replace_stale(struct nl_sock *s, const struct record *r, struct err *e)
+{
+	struct record newcomer = *r;
+	int x = record_each(evict_dead, &newcomer, e);
+
+	if (x < 0)
+		return x;
+	take_out_singly(s, r, NULL);
+	return commit(s, r, PUT_IN, e);
+}
+
+/* One live record while a table is restored; what others put in meanwhile is fine. */
+struct restore {
+	struct nl_sock *nft;
+	const char *except; /* name of a record that its ADD puts in by itself */
+	int n;
+};
+
+static int restore_one(const struct record *r, void *arg, struct err *e)
+{
+	struct restore *restore = arg;
+	int x;
+
+	if (!*r->network || !has_elements(r) || !record_alive(r) || strcmp(r->name, restore->except) == 0)
+		return 0;
+	x = commit(restore->nft, r, PUT_IN, e);
+	if (x == 0)
+		restore->n++;
+	return x == -EEXIST ? 0 : x;
+}
+
+static int create_tables(struct nl_sock *s, bool bridge, struct shared *shared, struct err *e)
+{
+	int r = ruleset_create(s, RULESET_INET, e);
+
+	if (r == 0 && bridge)
+		r = ruleset_create(s, RULESET_BRIDGE, e);
+	if (r == 0 && shared)
+		shared->made_tables = true;
+	return r;
+}
+
+/* ENOENT: no table yet on this boot, or somebody flushed it. Either way the records say what belongs in it. */
+static int restore_all(struct nl_sock *s, const struct record *except, struct shared *shared, struct err *e)
+{
+	struct restore restore = { .nft = s, .except = except->name };
+	int r = create_tables(s, except->spoof_check, shared, e);
+
+	return r < 0 ? r : record_each(restore_one, &restore, e);
+}
+
+int elements_add(const struct record *r, struct shared *shared, struct err *e)
+{
+	_cleanup_nl_ struct nl_sock s = { .fd = -1 };
+	int x;
+
+	if (!has_elements(r))
+		return 0;
+	x = nl_open(NETLINK_NETFILTER, &s, e);
+	if (x == 0)
+		x = commit(&s, r, PUT_IN, e);
+	if (x == -ENOENT) {
+		x = restore_all(&s, r, shared, e);
+		if (x == 0)
+			x = commit(&s, r, PUT_IN, e);
+	}
+	return x == -EEXIST ? replace_stale(&s, r, e) : x;
+}
+
+int elements_del(const struct record *r, struct err *e)
+{
+	_cleanup_nl_ struct nl_sock s = { .fd = -1 };
+	char owner[RULESET_COMMENT_MAX + 1];
+	int x;
+
+	if (!has_elements(r))
+		return 0;
+	x = nl_open(NETLINK_NETFILTER, &s, e);
+	if (x < 0)
+		return x;
+	/* A ready record's elements are its own (see evict_dead()); the slow way is for what is half there. */
+	if (r->ready && commit(&s, r, TAKE_OUT, e) == 0)
+		return 0;
+	elements_owner(r, owner, sizeof(owner));
+	take_out_singly(&s, r, owner);
+	return 0;
+}
+
+static int missing(struct err *e, const char *what, const char *which, int x)
+{
+	return x < 0 ? x :
+		       err_set(e, CNI_E_INTERNAL, ENOENT, "expected %s for %s in table inet cnida, found none",
+			       what, which);
+}
+
+int elements_check(const struct record *r, struct err *e)
+{
+	_cleanup_nl_ struct nl_sock s = { .fd = -1 };
+	char text[PREFIX_STR_MAX];
+	const char *what;
+	uint8_t mac[6];
+	int x;
+
+	if (!has_elements(r))
+		return 0;
+	x = nl_open(NETLINK_NETFILTER, &s, e);
+	for (int t = RULESET_INET; x >= 0 && t <= (r->spoof_check ? RULESET_BRIDGE : RULESET_INET); t++) {
+		x = ruleset_intact(&s, (enum ruleset_table)t, &what, e);
+		if (x == 0)
+			return err_set(e, CNI_E_INTERNAL, ENOENT,
+				       "nftables: expected %s, found none: the ruleset was changed by others; "
+				       "the next ADD or `cnida gc` restores it",
+				       what);
+	}
+	for (size_t i = 0; x >= 0 && r->masquerade && i < r->n_ips; i++) {
+		x = ruleset_has_masquerade(&s, &r->ips[i], NULL, e);
+		if (x != 1)
+			return missing(e, "masquerade", prefix_format(&r->ips[i], text), x);
+	}
+	if (x < 0 || !r->spoof_check)
+		return x < 0 ? x : 0;
+	port_mac(r, mac);
+	x = ruleset_has_spoof(&s, r->name, mac, NULL, e);
+	return x == 1 ? 0 : missing(e, "the source check", r->name, x);
+}
+
+/* Does any record use the source check, that is: is the bridge table wanted? */
+static int wants_bridge_table(const struct record *r, void *arg, struct err *e)
+{
+	(void)arg, (void)e;
+	return *r->network && r->spoof_check && record_alive(r);
+}
+
+int elements_restore(struct shared *shared, struct err *e)
+{
+	_cleanup_nl_ struct nl_sock s = { .fd = -1 };
+	struct restore restore = { .nft = &s, .except = "" };
+	int bridge = record_each(wants_bridge_table, NULL, e);
+	int r = bridge < 0 ? bridge : nl_open(NETLINK_NETFILTER, &s, e);
+
+	if (r == 0)
+		r = create_tables(&s, bridge > 0, shared, e);
+	if (r == 0)
+		r = record_each(restore_one, &restore, e);
+	return r < 0 ? r : restore.n;
+}

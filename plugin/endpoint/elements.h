@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * elements.h - a pod's elements in the node's nftables: put in, taken out, restored
+ *
+ * One transaction per ADD or DEL. The table is made by the first ADD that finds it missing, and if somebody flushed the
+ * ruleset, the next operation restores it for every live pod from the records.
+ */
+#ifndef CNIDA_ENDPOINT_ELEMENTS_H
+#define CNIDA_ENDPOINT_ELEMENTS_H
+
+#include "endpoint/record.h"
+#include "endpoint/shared.h"
+
+/**
+ * elements_add() - Put in what the record says (masquerade of r->ips, source check of r->name)
+ * @shared:	remembers if the tables were made here
+ *
+ * An element that is there already belongs to a stale owner: if that one's namespace is gone, it is replaced;
+ * if it lives, code 11 names it.
+ */
+int elements_add(const struct record *r, struct shared *shared, struct err *e);
+
+/* elements_del() - Take out what the record says; what is not there, or has another owner by now, is left. */
+int elements_del(const struct record *r, struct err *e);
+
+/* elements_restore() - Create missing tables and put in what all live records say: `cnida gc` and doctor's advice.
+ * Returns how many records had elements put in, or -errno. */
+int elements_restore(struct shared *shared, struct err *e);
+
+/* elements_check() - All there, with the right owner? 0, or -ENOENT with code 999 that names what is missing. */
+int elements_check(const struct record *r, struct err *e);
+
+/* elements_owner() - The comment of a record's elements: "network container-id ifname". */
+void elements_owner(const struct record *r, char *ret, size_t cap);
+
+#endif

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * pair.c - the veth pair between node and pod
+ */
+#include "endpoint/pair.h"
+
+#include "base/log.h"
+#include "endpoint/mac.h"
+#include "endpoint/reaper.h"
+#include "kernel/address.h"
+#include "kernel/route.h"
+#include "kernel/sysctl.h"
+
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+
+static int choose_macs(struct attachment *a, struct err *e)
+{
+	int r = mac_random(a->host_mac, e);
+
+	if (r < 0)
+		return r;
+	if (a->conf.has_mac) {
+		for (size_t i = 0; i < sizeof(a->mac); i++)
+			a->mac[i] = a->conf.mac[i];
+	} else {
+		r = mac_random(a->mac, e);
+	}
+	(void)mac_format(a->host_mac, a->rec.host_mac);
+	(void)mac_format(a->mac, a->rec.mac);
+	return r;
+}
+
+static void put_pair(const struct attachment *a, struct nl_batch *b)
+{
+	struct veth_spec spec = {
+		.host_name = a->rec.name,
+		.host_mac = a->host_mac,
+		.peer_name = a->req->ifname,
+		.peer_mac = a->mac,
+		.peer_netns = a->netns,
+		.mtu = a->conf.mtu,
+		.master = a->conf.mode == MODE_BRIDGE ? a->bridge.ifindex : 0,
+		.alias = a->req->container_id,
+	};
+
+	link_add_veth_msg(b, &spec);
+	if (a->conf.mode != MODE_BRIDGE)
+		return;
+	/* Off is the kernel's default for a new port. */
+	if (a->conf.hairpin || a->conf.port_isolation)
+		link_set_port_msg(b, a->rec.name, a->conf.hairpin, a->conf.port_isolation);
+}
+
+static int already_exists(const struct attachment *a, struct err *e)
+{
+	return err_set(e, CNI_E_INTERNAL, EEXIST,
+		       "container veth name (\"%s\") peer provided (\"%s\") already exists", a->req->ifname,
+		       a->rec.name);
+}
+
+/* The kernel takes VLANs by index only, so the port must be there first. */
+static int set_vlans(struct attachment *a, struct err *e)
+{
+	struct nl_batch b;
+
+	nl_batch_init(&b);
+	link_set_vlans_msg(&b, link_index(&a->host, a->rec.name), &a->conf.vlans, false);
+	return nl_do(&a->host, &b, e);
+}
+
+static int try_create(struct attachment *a, struct err *e)
+{
+	struct nl_batch b;
+	int r;
+
+	nl_batch_init(&b);
+	put_pair(a, &b);
+	r = nl_do(&a->host, &b, e);
+	if (r == -EEXIST && b.failed == 0)
+		return r;
+	if (r == 0 && a->conf.has_vlans)
+		r = set_vlans(a, e);
+	if (r < 0)
+		pair_undo(a); /* what followed the creation failed */
+	return r == -EEXIST ? -EINVAL : r;
+}
+
+int pair_create(struct attachment *a, struct err *e)
+{
+	char key[64];
+	int r = choose_macs(a, e);
+
+	if (r == 0)
+		r = try_create(a, e);
+	/* Either the pod has such an interface, or our name is taken by what a killed ADD left without a record. Only
+	 * the second goes away with our name. */
+	if (r == -EEXIST && link_index(&a->host, a->rec.name) != 0) {
+		r = reaper_remove(&a->host, a->rec.name, e);
+		if (r == 0)
+			r = try_create(a, e);
+	}
+	if (r == -EEXIST)
+		return already_exists(a, e);
+	if (r == 0 && a->conf.mode == MODE_PTP) {
+		(void)snprintf(key, sizeof(key), "net/ipv6/conf/%s/accept_ra", a->rec.name);
+		(void)sysctl_set(key, "0", &(struct err){ 0 });
+	}
+	return r;
+}
+
+void pair_undo(struct attachment *a)
+{
+	struct err e;
+
+	if (reaper_remove(&a->host, a->rec.name, &e) < 0)
+		log_warn("%s: link of a failed ADD stays: %s", a->rec.name, e.msg);
+}
+
+int pair_route_ptp(struct attachment *a, struct err *e)
+{
+	int index = link_index(&a->host, a->rec.name);
+	struct nl_batch b;
+	int r = 0;
+
+	nl_batch_init(&b);
+	for (size_t i = 0; i < a->res.n_ips; i++) {
+		const struct result_ip *ip = &a->res.ips[i];
+		struct ip_prefix gw = prefix_host(&ip->gateway);
+		struct route_spec pod = {
+			.dst = prefix_host(&ip->address.addr),
+			.ifindex = index,
+			.scope = RT_SCOPE_HOST,
+		};
+
+		/* Two addresses of a family usually share their gateway. */
+		if (i == 0 || !ip_eq(&ip->gateway, &a->res.ips[i - 1].gateway))
+			address_add_msg(&b, index, &gw, false, false);
+		route_add_msg(&b, &pod, false);
+		if (r == 0)
+			r = shared_forwarding(&a->shared, ip->address.addr.family, e);
+	}
+	if (r == 0)
+		r = nl_do(&a->host, &b, e);
+	return r < 0 ? err_wrap(e, "failed to route to the container") : 0;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * address.h - addresses of links
+ */
+#ifndef CNIDA_KERNEL_ADDRESS_H
+#define CNIDA_KERNEL_ADDRESS_H
+
+#include "base/ip.h"
+#include "kernel/netlink.h"
+
+/* address_add_msg() - Add an address (NLM_F_EXCL: present already is EEXIST). IPv6 with IFA_F_NODAD unless @dad, so it is
+ * usable at once. IPv4 gets the broadcast address of its prefix (none for /31 and /32).
+ * @noprefixroute: without the connected route. */
+void address_add_msg(struct nl_batch *b, int ifindex, const struct ip_prefix *addr, bool dad, bool noprefixroute);
+void address_del_msg(struct nl_batch *b, int ifindex, const struct ip_prefix *addr);
+
+/* address_list() - Addresses of one link (0: of all), a family or AF_UNSPEC. Returns the number (at most @max are
+ * stored) or -errno. A filtered dump: slow paths and CHECK. @ret_index may be NULL. */
+int address_list(struct nl_sock *s, int ifindex, sa_family_t family, struct ip_prefix *ret, int *ret_index, size_t max,
+		 struct err *e);
+
+#endif

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * netns.h - network namespaces: open, compare, enter and come back
+ */
+#ifndef CNIDA_KERNEL_NETNS_H
+#define CNIDA_KERNEL_NETNS_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What identifies a namespace for as long as it lives. */
+struct netns_id {
+	uint64_t dev, ino;
+};
+
+/**
+ * netns_open() - Open a namespace by path
+ * @ret_id:	its identity, NULL allowed
+ *
+ * Return: descriptor, or -errno: -ENOENT (also for a path that is no namespace: what a bind mount leaves behind) with code 8
+ * and upstream's text `failed to open netns "path": ...`.
+ */
+int netns_open(const char *path, struct netns_id *ret_id, struct err *e);
+
+/* netns_is_own() - Is it the namespace of this process? */
+bool netns_is_own(const struct netns_id *id);
+
+/* netns_alive() - Is there a namespace at the path, and if @id is given (ino not 0), still that one? */
+bool netns_alive(const char *path, const struct netns_id *id);
+
+/* netns_enter() - setns(); *ret_back is a descriptor of the namespace left, for netns_leave(). */
+int netns_enter(int fd, int *ret_back, struct err *e);
+/* netns_leave() - Return and close. A failure is reported: the process must not go on as if it were at home. */
+int netns_leave(int *back, struct err *e);
+
+/* netns_each() - Every namespace that can be found: of processes (/proc/PID/ns/net) and bind mounts (mountinfo), each
+ * once. Slow: for the sweep only. @fn gets a descriptor that is valid during the call only; a negative return ends
+ * the walk and is returned. */
+int netns_each(int (*fn)(int fd, const struct netns_id *id, void *arg, struct err *e), void *arg, struct err *e);
+
+#endif

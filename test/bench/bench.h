@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * bench.h - peers, rows of the table, and the scenarios that fill them
+ */
+#ifndef CNIDA_BENCH_BENCH_H
+#define CNIDA_BENCH_BENCH_H
+
+#include "test/bench/peer.h"
+#include "test/bench/series.h"
+
+enum { UPSTREAM, CNIDA, PEERS }; /* the ratios refer to upstream */
+#define ROWS_MAX 64
+#define SAMPLES 50U
+
+/* One line of the table: the same thing measured with every peer. */
+struct row {
+	char key[48];	     /* for results.json and the goals: "bridge.add" */
+	char title[64];
+	const char *unit;    /* "ms", "kB", "" */
+	struct series s[PEERS];
+};
+
+struct bench {
+	struct peer peers[PEERS];
+	struct row rows[ROWS_MAX];
+	size_t n_rows;
+	unsigned int samples;
+	const char *only; /* run just the scenarios whose name contains this; NULL: all */
+};
+
+/* bench_row() - A new row; the last one over again if the table is full. */
+struct row *bench_row(struct bench *b, const char *unit, const char *key, const char *title, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* Scenarios; each adds its rows. Failures are counted in the rows. */
+void scenario_start(struct bench *b);
+void scenario_attach(struct bench *b);
+void scenario_drain(struct bench *b);
+void scenario_store(struct bench *b);
+void scenario_cost(struct bench *b);
+
+/* report_table(), report_goals() - To stdout. report_json() - 0 or -errno. */
+void report_table(const struct bench *b);
+void report_goals(const struct bench *b);
+int report_json(const struct bench *b, const char *file);
+
+#endif

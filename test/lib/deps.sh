@@ -1,0 +1,78 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# deps.sh - install the Debian packages that are missing: deps.sh GROUP...
+#
+# GROUP is build (what `make` needs), check (what the tests need) or lint. When nothing is missing this
+# costs one dpkg-query. Otherwise root installs, without recommended packages; others are told what to
+# run. Nothing that is installed here is started: neither the tests nor the product need a service, and a
+# container runtime's daemon could change the machine's network. (Debian enables containerd for the
+# next boot of a machine with systemd; `systemctl disable containerd` undoes that.)
+set -euo pipefail
+
+declare -A packages=(
+	[build]="gcc libc6-dev binutils libmnl-dev libnftnl-dev libjansson-dev"
+	[check]="libcriterion-dev containerd runc podman containernetworking-plugins golang-go
+		golang-github-appc-cni-dev nftables iptables iproute2 iputils-ping ethtool conntrack
+		tcpdump strace jq procps util-linux busybox hyperfine"
+	[lint]="clang-format clang-tidy cppcheck shellcheck mandoc"
+)
+# Package lists older than this are fetched anew before anything is installed.
+lists_max_age_days=1
+
+die()
+{
+	echo "deps.sh: $*" >&2
+	exit 1
+}
+
+# missing GROUP... - the packages of the groups that are not installed, one a line
+missing()
+{
+	local group
+	local -a wanted=()
+
+	for group; do
+		read -r -d '' -a names <<< "${packages[$group]}" || true
+		wanted+=("${names[@]}")
+	done
+	# dpkg-query fails when it does not know one of the names; those are missing too.
+	comm -13 <(dpkg-query -W -f '${db:Status-Status} ${Package}\n' "${wanted[@]}" 2> /dev/null |
+		sed -n 's/^installed //p' | sort -u) <(printf '%s\n' "${wanted[@]}" | sort -u)
+}
+
+lists_are_fresh()
+{
+	[ -n "$(find /var/lib/apt/lists -maxdepth 1 -type f -name '*_Packages*' \
+		-mtime "-$lists_max_age_days" -print -quit 2> /dev/null)" ]
+}
+
+# Debian asks this file whether a package may start its services; ours says no, for one run only.
+install_packages()
+{
+	local policy=/usr/sbin/policy-rc.d
+
+	if [ ! -e "$policy" ]; then
+		# shellcheck disable=SC2064 # the path is known now
+		trap "rm -f '$policy'" EXIT INT TERM
+		printf '#!/bin/sh\nexit 101\n' > "$policy"
+		chmod 755 "$policy"
+	fi
+	DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@"
+}
+
+[ $# -gt 0 ] || die "usage: deps.sh build|check|lint ..."
+for group; do
+	[ -n "${packages[$group]:-}" ] || die "unknown group '$group' (build, check, lint)"
+done
+command -v dpkg-query > /dev/null || die "this is not Debian: install by hand what $0 lists"
+
+mapfile -t need < <(missing "$@")
+[ "${#need[@]}" -gt 0 ] || exit 0
+if [ "$(id -u)" -ne 0 ]; then
+	die "missing packages; run as root: apt-get install --no-install-recommends ${need[*]}"
+fi
+echo "installing: ${need[*]}"
+lists_are_fresh || apt-get update -q
+install_packages "${need[@]}"
+mapfile -t need < <(missing "$@")
+[ "${#need[@]}" -eq 0 ] || die "still missing after installing: ${need[*]}"

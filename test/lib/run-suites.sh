@@ -1,0 +1,147 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# run-suites.sh - run every suite that was built or lies under test/, add up what they report
+#
+#	run-suites.sh BUILDDIR [SUITE...]		SUITE_TIMEOUT=120
+#
+# Suites, by name:
+#
+#	unit, net, bpf	BUILDDIR/test/NAME, Criterion programs
+#	plugin		BUILDDIR/test/plugin, given a plugin folder
+#	san-...		the same programs built with ASan and UBSan; san-plugin: with the sanitized plugins
+#	runtime-NAME	test/runtime/NAME.sh; these make a node of their own
+#
+# The others, except unit, run in a fresh node each (test/lib/node) and are skipped without root.
+#
+# What a suite reports: a Criterion program its closing line ("Tested: N | Passing: N | Failing: N |
+# Crashing: N") and "[SKIP] NAME: REASON" lines; anything else a last line
+# "NAME: N passed, N failed, N skipped" and "skip: NAME: REASON" lines. A suite that takes longer than
+# SUITE_TIMEOUT seconds, that ends without its closing line, or with an exit code other than 0 while it
+# reports no failure, counts as one failure. The output of a suite with a failure is printed. The last line is
+# "N passed, N failed, N skipped", and the exit code 1 when anything failed.
+set -euo pipefail
+
+[ $# -ge 1 ] || { echo "usage: run-suites.sh BUILDDIR [SUITE...]" >&2; exit 2; }
+top=$(cd "$(dirname "$0")/../.." && pwd)
+cd "$top"
+build=$(cd "$1" && pwd)
+shift
+wanted=("$@")
+limit=${SUITE_TIMEOUT:-120}
+out=$build/check
+rm -rf "$out"
+mkdir -p "$out"
+
+# What the suites themselves want to know.
+export CNI_BIN_DIR=${CNI_BIN_DIR:-$build/bin}
+# A leak must end the process with a signal: Criterion does not look at the exit code of its workers.
+export ASAN_OPTIONS=abort_on_error=1:detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
+
+passed=0
+failed=0
+skipped=0
+
+selected()
+{
+	local name
+
+	[ "${#wanted[@]}" -gt 0 ] || return 0
+	for name in "${wanted[@]}"; do
+		[ "$name" != "$1" ] || return 0
+	done
+	return 1
+}
+
+# count LOG - sets p, f, s from what the suite printed; returns 1 if it printed no closing line
+count()
+{
+	local line
+
+	p=0 f=0 s=0
+	line=$(grep -a -E '^\[====\] Synthesis: Tested: ' "$1" | tail -n 1) || true
+	if [ -n "$line" ]; then
+		# A crash is a failure too, and is in both figures.
+		p=$(sed -E 's/.*Passing: ([0-9]+).*/\1/' <<< "$line")
+		f=$(sed -E 's/.*Failing: ([0-9]+).*/\1/' <<< "$line")
+		s=$(grep -a -c '^\[SKIP\] ' "$1") || true
+		return 0
+	fi
+	line=$(grep -a -E '^([^ ]+: )?[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$' "$1" | tail -n 1) || true
+	[ -n "$line" ] || return 1
+	read -r p f s < <(sed -E 's/^([^ ]+: )?//; s/ (passed|failed|skipped),?//g; s/^([0-9]+ [0-9]+)$/\1 0/' <<< "$line")
+}
+
+# suite NAME COMMAND... - run it, print one line, and its output if anything failed
+suite()
+{
+	local name=$1 log=$out/$1.log code=0 start=$EPOCHREALTIME p f s note='' end
+
+	shift
+	timeout --kill-after=5 "$limit" "$@" > "$log" 2>&1 < /dev/null || code=$?
+	end=$EPOCHREALTIME
+	if ! count "$log"; then
+		f=1
+		note="ended without a closing line, exit code $code"
+	elif [ "$code" -ne 0 ] && [ "$f" -eq 0 ]; then
+		f=1
+		note="exit code $code although no test failed"
+	fi
+	# 137: it did not end when asked to.
+	if [ "$code" -eq 124 ] || [ "$code" -eq 137 ]; then
+		[ "$f" -gt 0 ] || f=1
+		note="stopped after $limit s"
+	fi
+	passed=$((passed + p))
+	failed=$((failed + f))
+	skipped=$((skipped + s))
+	if [ "$f" -gt 0 ]; then
+		grep -a -v -E '^(\[(PASS|RUN |SKIP)\]|ok |skip: )' "$log" | tail -n 300 | sed 's/^/    /'
+	fi
+	grep -a -E '^(\[SKIP\] |skip: )' "$log" | sed -E 's/^(\[SKIP\]|skip:) */    skip: /' || true
+	printf '%-24s %5d passed %4d failed %4d skipped  %6.2f s%s\n' "$name" "$p" "$f" "$s" \
+		"$(awk -v a="$start" -v b="$end" 'BEGIN { print b - a }')" "${note:+  ($note)}"
+}
+
+# in_node NAME COMMAND...
+in_node()
+{
+	local name=$1
+
+	shift
+	if [ "$(id -u)" -ne 0 ]; then
+		echo "    skip: $name: needs root"
+		skipped=$((skipped + 1))
+		return 0
+	fi
+	suite "$name" test/lib/node "$@"
+}
+
+# programs PREFIX DIR PLUGINS - the C programs of one build, the plugins of that build
+programs()
+{
+	local prefix=$1 dir=$2 plugins=$3 name
+
+	if [ -x "$dir/unit" ] && selected "${prefix}unit"; then
+		suite "${prefix}unit" "$dir/unit" --verbose=1
+	fi
+	for name in net bpf; do
+		if [ -x "$dir/$name" ] && selected "$prefix$name"; then
+			in_node "$prefix$name" "$dir/$name" --verbose=1
+		fi
+	done
+	if [ -x "$build/test/plugin" ] && selected "${prefix}plugin"; then
+		in_node "${prefix}plugin" "$build/test/plugin" -d "$plugins"
+	fi
+}
+
+programs '' "$build/test" "$CNI_BIN_DIR"
+programs san- "$build/san/test" "$build/san"
+for file in test/runtime/*.sh; do
+	name=runtime-$(basename "$file" .sh)
+	if [ -x "$file" ] && selected "$name"; then
+		suite "$name" "$file"
+	fi
+done
+
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" -eq 0 ]

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * suites.h - the black-box suites of a plugin folder; main.c runs each in a process of its own
+ */
+#ifndef CNIDA_TEST_PLUGIN_SUITES_H
+#define CNIDA_TEST_PLUGIN_SUITES_H
+
+#include "test/lib/plugin_suite.h"
+
+#define N(a) (sizeof(a) / sizeof((a)[0]))
+
+void suite_errors(struct suite *s);    /* every refusal, to the letter */
+void suite_malformed(struct suite *s); /* garbage of all kinds: always an answer, nothing left */
+void suite_processes(struct suite *s); /* one exec, no fork */
+void suite_leaks(struct suite *s);     /* DEL in every condition takes everything away */
+void suite_versions(struct suite *s);  /* results, CHECK and GC in all protocol versions */
+
+#endif
