@@ -51,7 +51,7 @@ HARDEN := -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection 
 	-ftrivial-auto-var-init=zero -fzero-call-used-regs=used-gpr
 HARDEN += $(if $(filter x86_64,$(MACHINE)),-fcf-protection)
 HARDEN += $(if $(filter aarch64,$(MACHINE)),-mbranch-protection=standard)
-LDHARDEN := -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,--as-needed,--gc-sections
+LDHARDEN := -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,--as-needed
 
 CPPFLAGS_ALL := -D_GNU_SOURCE -DCNIDA_VERSION='"$(VERSION)"' -Iplugin -I. $(CPPFLAGS)
 # The same bytes wherever the tree lies: no absolute path and no date may get into an object.
@@ -67,7 +67,8 @@ LDFLAGS_TEST := $(LDFLAGS_BIN)
 else
 B := $(O)
 CFLAGS_ALL := $(CFLAGS_BASE) $(WARN) -O2 $(HARDEN) $(CFLAGS)
-LDFLAGS_BIN := -static-pie $(LDHARDEN) $(LDFLAGS)
+LDFLAGS_BIN := -static-pie $(LDHARDEN) -Wl,--gc-sections $(LDFLAGS)
+# No --gc-sections: nothing refers to the section in which Criterion looks for tests.
 LDFLAGS_TEST := -pie $(LDHARDEN) $(LDFLAGS)
 endif
 
@@ -87,9 +88,10 @@ OBJ := $(SRC:%.c=$(B)/obj/%.o)
 LIBOBJ := $(filter-out $(B)/obj/plugin/main.o,$(OBJ))
 # test/unit and test/net are Criterion tests: one program per folder, linked with the product without main.c.
 SUITES := $(foreach s,unit net,$(if $(wildcard test/$(s)/*.c),$(s)))
-suite_obj = $(patsubst %.c,$(B)/obj/%.o,$(sort $(wildcard test/$(1)/*.c)))
+ALONE := test/bench/ipam_scale.c
+suite_obj = $(patsubst %.c,$(B)/obj/%.o,$(filter-out $(ALONE),$(sort $(wildcard test/$(1)/*.c))))
 # test/plugin (black-box tests of a plugin folder) and test/bench run plugins from outside: one program each,
-# plain only, with test/lib/.
+# plain only, with test/lib/. test/bench/ipam_scale.c is a program of its own that needs the product.
 PROBES := $(if $(SAN),,$(foreach s,plugin bench,$(if $(wildcard test/$(s)/*.c),$(s))))
 TESTLIB := $(B)/obj/test/lib.a
 TESTOBJ := $(foreach s,$(SUITES) lib plugin bench,$(call suite_obj,$(s)))
@@ -108,7 +110,8 @@ LIBOBJ := $(filter-out $(B)/obj/plugin/main.o,$(OBJ))
 # A test program is all .c files of one folder under test/, with what it needs of test/lib/. unit and net
 # are Criterion tests and link the product without main.c; plugin and bench run it from outside.
 SUITES := $(foreach s,unit net plugin bench,$(if $(wildcard test/$(s)/*.c),$(s)))
-suite_obj = $(patsubst %.c,$(B)/obj/%.o,$(sort $(wildcard test/$(1)/*.c)))
+ALONE := test/bench/ipam_scale.c
+suite_obj = $(patsubst %.c,$(B)/obj/%.o,$(filter-out $(ALONE),$(sort $(wildcard test/$(1)/*.c))))
 suite_lib = $(if $(filter unit net,$(1)),$(LIBOBJ))
 TESTLIB := $(B)/obj/test/lib.a
 TESTOBJ := $(foreach s,$(SUITES) lib,$(call suite_obj,$(s)))
@@ -126,7 +129,8 @@ OBJ := $(SRC:%.c=$(B)/obj/%.o)
 LIBOBJ := $(filter-out $(B)/obj/plugin/main.o,$(OBJ))
 # A test program is all .c files of one folder under test/, linked with the product without main.c.
 SUITES := $(foreach s,unit net,$(if $(wildcard test/$(s)/*.c),$(s)))
-suite_obj = $(patsubst %.c,$(B)/obj/%.o,$(sort $(wildcard test/$(1)/*.c)))
+ALONE := test/bench/ipam_scale.c
+suite_obj = $(patsubst %.c,$(B)/obj/%.o,$(filter-out $(ALONE),$(sort $(wildcard test/$(1)/*.c))))
 TESTOBJ := $(foreach s,$(SUITES),$(call suite_obj,$(s)))
 
 BIN := $(if $(SAN),$(B)/cnida,$(B)/bin/cnida)
@@ -210,7 +214,12 @@ $$(B)/test/$(1): $$(call suite_obj,$(1)) $$(TESTLIB)
 endef
 $(foreach s,$(PROBES),$(eval $(call probe_rule,$(s))))
 
--include $(OBJ:.o=.d) $(TESTOBJ:.o=.d) $(MNLOBJ:.o=.d)
+$(B)/test/ipam_scale: $(B)/obj/test/bench/ipam_scale.o $(LIBOBJ) $(if $(SAN),,$(LIBMNL))
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_TEST) -o $@ $< $(LIBOBJ) $(LIBS_TEST)
+
+-include $(OBJ:.o=.d) $(patsubst %.c,$(B)/obj/%.d,$(ALONE)) $(TESTOBJ:.o=.d) $(MNLOBJ:.o=.d)
 
 # ---- trying it out -------------------------------------------------------------------------------
 
@@ -236,7 +245,7 @@ endif
 
 ifneq ($(filter bench,$(PROBES)),)
 # BENCH_ARGS: options of the program, see test/bench/README.md.
-bench: all $(B)/test/bench | $(O)/.deps-check
+bench: all $(B)/test/bench $(B)/test/ipam_scale | $(O)/.deps-check
 	@mkdir -p $(O)/bench
 	@test/lib/node $(B)/test/bench --cnida $(O)/bin --json $(O)/bench/results.json $(BENCH_ARGS)
 endif

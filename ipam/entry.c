@@ -76,9 +76,10 @@ bool entry_is(const struct entry_text *t, const struct store_owner *owner)
 
 uint64_t entry_hash(const char *container_id, const char *ifname)
 {
-	const char *const parts[] = { container_id, ifname, NULL };
+	const char *const container[] = { container_id, NULL };
+	const char *const both[] = { container_id, ifname, NULL };
 
-	return hash_u64(parts);
+	return hash_u64(container) << 32 | (hash_u64(both) & 0xffffffffU);
 }
 
 bool entry_name(const char *name, struct ip_addr *ret)
@@ -103,15 +104,31 @@ static bool netns_identity(const char *path, uint64_t *ret_dev, uint64_t *ret_in
 	return true;
 }
 
+static const char *const netns_folders[] = { "/run/netns/", "/var/run/netns/" };
+
+/* A path as the tag has it */
+static const char *short_netns(const char *path)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(netns_folders); i++) {
+		size_t len = strlen(netns_folders[i]);
+
+		if (strncmp(path, netns_folders[i], len) == 0 && path[len] && path[len] != '/')
+			return path + len;
+	}
+	return path;
+}
+
 const char *entry_tag(const struct store_owner *owner, const char *boot_id, char *buf, size_t cap)
 {
 	const char *path = owner->netns ? owner->netns : "";
 	uint64_t dev = 0, ino = 0;
+	int n;
 
 	if (!netns_identity(path, &dev, &ino))
 		dev = ino = 0;
-	(void)snprintf(buf, cap, "%s %" PRIu64 ":%" PRIu64 " %s", boot_id, dev, ino, path);
-	return buf;
+	n = snprintf(buf, cap, "%.*s %" PRIu64 ":%" PRIu64 " %s", BOOT_TAG_LEN, boot_id, dev, ino,
+	             short_netns(path));
+	return n > 0 && (size_t)n < cap ? buf : NULL;
 }
 
 /* A tag that does not hold is no tag. */
@@ -119,18 +136,21 @@ static void parse_tag(char *tag, struct store_entry *ret)
 {
 	char *ids = strchr(tag, ' '), *path;
 	unsigned long long dev, ino;
-	int used = 0;
+	int used = 0, n;
 
-	if (!ids || (size_t)(ids - tag) != sizeof(ret->boot_id) - 1)
+	if (!ids || ids - tag < BOOT_TAG_LEN || (size_t)(ids - tag) >= sizeof(ret->boot_id))
 		return;
 	*ids++ = '\0';
 	if (sscanf(ids, "%20llu:%20llu%n", &dev, &ino, &used) != 2 || ids[used] != ' ')
 		return;
 	path = ids + used + 1;
-	if (strlen(path) >= sizeof(ret->netns))
+	n = snprintf(ret->netns, sizeof(ret->netns), "%s%s",
+	             *path && *path != '/' ? netns_folders[0] : "", path);
+	if (n < 0 || (size_t)n >= sizeof(ret->netns)) {
+		ret->netns[0] = '\0';
 		return;
+	}
 	(void)strcpy(ret->boot_id, tag);
-	(void)strcpy(ret->netns, path);
 	ret->netns_dev = dev;
 	ret->netns_ino = ino;
 }
@@ -176,7 +196,7 @@ int entry_load(int dirfd, const struct ip_addr *addr, struct store_entry *ret)
 	ssize_t n;
 
 	ret->addr = *addr;
-	fd = openat(dirfd, ip_format(addr, name), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	fd = openat(dirfd, ip_format(addr, name), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOFOLLOW);
 	if (fd < 0)
 		return -errno;
 	n = read_text(fd, t.text, sizeof(t.text));

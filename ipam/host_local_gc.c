@@ -60,9 +60,8 @@ static int parse_attachment(const json_t *obj, size_t i, struct attachment *ret,
 	if (!request_id_valid(ret->container_id))
 		return err_set(e, CNI_E_CONFIG, 0, "%s.containerID: \"%s\" is not a container ID",
 		               path, ret->container_id);
-	if (!request_ifname_valid(ret->ifname, NULL))
-		return err_set(e, CNI_E_CONFIG, 0, "%s.ifname: \"%s\" is not an interface name",
-		               path, ret->ifname);
+	if (!request_ifname_valid(ret->ifname, &why))
+		return err_set(e, CNI_E_CONFIG, 0, "%s.ifname: \"%s\": %s", path, ret->ifname, why);
 	return 0;
 }
 

@@ -144,6 +144,7 @@ int store_reserve(struct store *s, const struct ip_addr *addr, const struct stor
                   struct err *e)
 {
 	char name[IP_STR_MAX], text[ENTRY_TEXT_MAX], tag[ENTRY_TEXT_MAX + 128];
+	const char *tagged;
 	int len = entry_format(owner, text, sizeof(text), e), r;
 
 	if (len < 0)
@@ -152,10 +153,10 @@ int store_reserve(struct store *s, const struct ip_addr *addr, const struct stor
 	if (r < 0)
 		return r;
 	(void)ip_format(addr, name);
-	(void)entry_tag(owner, store_boot_id(s), tag, sizeof(tag));
+	tagged = entry_tag(owner, store_boot_id(s), tag, sizeof(tag));
 	index_begin(s->index);
 	for (int i = 0; i < 2; i++) {
-		r = fs_create(s->dirfd, name, 0600, text, (size_t)len, STORE_XATTR, tag, e);
+		r = fs_create(s->dirfd, name, 0600, text, (size_t)len, STORE_XATTR, tagged, e);
 		if (r == 0)
 			note_taken(s, entry_hash(owner->container_id, owner->ifname), addr);
 		if (r != -EEXIST)

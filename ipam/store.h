@@ -22,9 +22,12 @@
 
 #define STORE_DIR_DEFAULT "/var/lib/cni/networks"
 #define STORE_LOCK_TIMEOUT_MS 10000U
-/* Extended attribute of an address file: "<boot id> <netns dev>:<netns ino> <netns path>" of the allocation. Upstream ignores
- * it; the sweep takes it as evidence (ipam/sweep.h). */
-#define STORE_XATTR "user.cnida.owner"
+/* Extended attribute of an address file, the tag: "<boot id> <netns dev>:<netns ino> <netns>" of the allocation. Upstream ignores it; the
+ * sweep takes it as evidence (ipam/sweep.h). It must stay within 64 bytes together with a short name: then ext4 keeps it in the inode. A
+ * longer one gets a disk block of its own, which makes a release ten times as expensive (70 instead of 8 us measured). So the boot
+ * ID is cut to its first BOOT_TAG_LEN digits, and a namespace below /run/netns is named without its folder. */
+#define STORE_XATTR "user.cnida"
+#define BOOT_TAG_LEN 8
 
 struct index;
 
@@ -86,7 +89,7 @@ struct store_entry {
 	struct ip_addr addr;
 	char container_id[256]; /* "" for an empty or garbled file */
 	char ifname[16];	/* "" in the format before ifnames */
-	char boot_id[37];	/* from STORE_XATTR; "" if there is none */
+	char boot_id[37];	/* from STORE_XATTR, its first digits; "" if there is no tag */
 	unsigned long long netns_dev, netns_ino;
 	char netns[4096];
 	long long age_s; /* now - mtime, may be negative */

@@ -166,15 +166,22 @@ static enum owner_state judge_by_cache(const struct store *s, const struct store
 	return judge_by_address(entry, ops, ret_why);
 }
 
+/* The tag has the first digits of a boot ID. Should two boots begin alike, the namespace decides. */
+static bool of_this_boot(const struct store *s, const struct store_entry *entry)
+{
+	return strncmp(entry->boot_id, s->boot_id, strlen(entry->boot_id)) == 0;
+}
+
 enum owner_state sweep_judge(const struct store *s, const struct store_entry *entry,
                              const struct sweep_ops *ops, const char **ret_why)
 {
+	bool tagged = *entry->boot_id && *s->boot_id;
+
 	if (!*entry->container_id)
 		return verdict(OWNER_NOBODY, "the file is empty or garbled", ret_why);
-	if (*entry->boot_id && *s->boot_id && strcmp(entry->boot_id, s->boot_id) != 0)
+	if (tagged && !of_this_boot(s, entry))
 		return verdict(OWNER_DEAD, "allocated before the last boot", ret_why);
-	if (*entry->boot_id && *s->boot_id && *entry->netns && entry->netns_ino &&
-	    ops->netns_alive) {
+	if (tagged && *entry->netns && entry->netns_ino && ops->netns_alive) {
 		if (ops->netns_alive(entry->netns, entry->netns_dev, entry->netns_ino))
 			return verdict(OWNER_ALIVE, "its network namespace is there", ret_why);
 		return verdict(OWNER_DEAD, "its network namespace is gone", ret_why);

@@ -15,6 +15,7 @@
 #include "types/type.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,6 +71,18 @@ static void on_exit_below_main(void)
 	answered = 1;
 	(void)write_all(words, sizeof(words) - 1);
 	_exit(1);
+}
+
+/* A runtime that closed one of the three standard descriptors must not have a file of ours take its number. */
+static void open_standard(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDWR);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		(void)close(fd);
 }
 
 static void guard(void)
@@ -225,6 +238,7 @@ int main(int argc, char **argv)
 	const char *name = slash ? slash + 1 : path;
 	const struct cni_type *type = cni_type_find(name);
 
+	open_standard();
 	(void)umask(022);
 	/* A file that was renamed (cnida.new, bridge.upstream) still says what it is. */
 	if (!type)

@@ -29,8 +29,8 @@ static inline void cleanup_closedir(DIR **dir)
 		(void)closedir(*dir);
 }
 
-#define _cleanup_free_ __attribute__((cleanup(cleanup_free)))
-#define _cleanup_close_ __attribute__((cleanup(cleanup_close)))
+#define _cleanup_free_     __attribute__((cleanup(cleanup_free)))
+#define _cleanup_close_    __attribute__((cleanup(cleanup_close)))
 #define _cleanup_closedir_ __attribute__((cleanup(cleanup_closedir)))
 
 /* Hand a descriptor over to the caller: the variable that owned it is left empty (-1). */
@@ -43,11 +43,11 @@ static inline int take_fd(int *fd)
 }
 
 /* Hand a pointer over to the caller: the variable that owned it is left NULL. */
-#define take_ptr(p)                          \
-	__extension__({                      \
-		__typeof__(p) taken_ = (p);  \
-		(p) = NULL;                  \
-		taken_;                      \
+#define take_ptr(p)                         \
+	__extension__({                     \
+		__typeof__(p) taken_ = (p); \
+		(p) = NULL;                 \
+		taken_;                     \
 	})
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))

@@ -15,21 +15,21 @@
 /* Error codes of the CNI specification 1.1.0, section "Error"; 999 is upstream's "internal". */
 enum cni_code {
 	CNI_E_NONE = 0,
-	CNI_E_VERSION = 1,            /* incompatible CNI version */
-	CNI_E_UNSUPPORTED_FIELD = 2,  /* the message names the key and the value */
-	CNI_E_UNKNOWN_CONTAINER = 3,  /* the runtime need not clean up */
-	CNI_E_ENV = 4,                /* the message names the variables */
-	CNI_E_IO = 5,                 /* for instance: stdin could not be read */
-	CNI_E_DECODE = 6,             /* malformed JSON */
-	CNI_E_CONFIG = 7,             /* the network configuration does not hold */
-	CNI_E_NETNS = 8,              /* the network namespace does not hold */
-	CNI_E_TRY_AGAIN = 11,         /* a transient condition: a lock, a busy resource */
-	CNI_E_NOT_AVAILABLE = 50,     /* STATUS: cannot serve ADD */
-	CNI_E_LIMITED = 51,           /* STATUS: nor may running containers be well connected */
+	CNI_E_VERSION = 1,           /* incompatible CNI version */
+	CNI_E_UNSUPPORTED_FIELD = 2, /* the message names the key and the value */
+	CNI_E_UNKNOWN_CONTAINER = 3, /* the runtime need not clean up */
+	CNI_E_ENV = 4,               /* the message names the variables */
+	CNI_E_IO = 5,                /* for instance: stdin could not be read */
+	CNI_E_DECODE = 6,            /* malformed JSON */
+	CNI_E_CONFIG = 7,            /* the network configuration does not hold */
+	CNI_E_NETNS = 8,             /* the network namespace does not hold */
+	CNI_E_TRY_AGAIN = 11,        /* a transient condition: a lock, a busy resource */
+	CNI_E_NOT_AVAILABLE = 50,    /* STATUS: cannot serve ADD */
+	CNI_E_LIMITED = 51,          /* STATUS: nor may running containers be well connected */
 	CNI_E_INTERNAL = 999,
 };
 
-#define ERR_MSG_MAX 1024
+#define ERR_MSG_MAX     1024
 #define ERR_DETAILS_MAX 512
 
 struct err {

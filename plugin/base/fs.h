@@ -38,12 +38,13 @@ ssize_t fs_read_all(int dirfd, const char *name, size_t max, char **ret, struct 
  *
  * Return: 0, -EEXIST without filling @e if the name is taken, another -errno with @e filled.
  */
-int fs_create(int dirfd, const char *name, mode_t mode, const void *data, size_t len, const char *xattr_name,
-	      const char *xattr, struct err *e);
+int fs_create(int dirfd, const char *name, mode_t mode, const void *data, size_t len,
+              const char *xattr_name, const char *xattr, struct err *e);
 
 /* fs_replace() - Write a file under a temporary name in the same directory and rename it over @name.
  * @sync: fsync the file before and the directory after. 0 or -errno. */
-int fs_replace(int dirfd, const char *name, mode_t mode, const void *data, size_t len, bool sync, struct err *e);
+int fs_replace(int dirfd, const char *name, mode_t mode, const void *data, size_t len, bool sync,
+               struct err *e);
 
 /* fs_write() - Open, truncate (create with @mode) and write in place: for hints and sysctls, not for truth.
  * @mode 0: the file must exist. 0 or -errno. */
@@ -67,9 +68,11 @@ int fs_opendir(const char *path, mode_t mode, struct err *e);
 int fs_lock(int dirfd, const char *name, mode_t mode, unsigned int timeout_ms, struct err *e);
 
 /* fs_lock_shared() - The same, but shared with other shared holders. */
-int fs_lock_shared(int dirfd, const char *name, mode_t mode, unsigned int timeout_ms, struct err *e);
+int fs_lock_shared(int dirfd, const char *name, mode_t mode, unsigned int timeout_ms,
+                   struct err *e);
 
 /* fs_path() - snprintf() of a path that says so when it does not fit: 0 or -ENAMETOOLONG. */
-int fs_path(char *buf, size_t cap, struct err *e, const char *fmt, ...) __attribute__((format(printf, 4, 5)));
+int fs_path(char *buf, size_t cap, struct err *e, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
 
 #endif

@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#define IP_STR_MAX 46     /* an address as text, with its NUL */
+#define IP_STR_MAX     46 /* an address as text, with its NUL */
 #define PREFIX_STR_MAX 50 /* an address, a slash and a length, with its NUL */
 
 struct ip_addr {

@@ -64,6 +64,15 @@ static void describe_string(const json_t *value, char *buf, size_t cap)
 	(void)snprintf(buf + n, cap - n, "%s\"", cut ? "..." : "");
 }
 
+/* As a number that is recognised as no integer: "1.0", not "1" */
+static void describe_real(double v, char *buf, size_t cap)
+{
+	int n = snprintf(buf, cap, "%.15g", v);
+
+	if (n > 0 && (size_t)n < cap && !strpbrk(buf, ".e"))
+		(void)snprintf(buf + n, cap - (size_t)n, ".0");
+}
+
 const char *jdescribe(const json_t *value, char *buf, size_t cap)
 {
 	if (cap < 8) {
@@ -89,7 +98,7 @@ const char *jdescribe(const json_t *value, char *buf, size_t cap)
 		(void)snprintf(buf, cap, "%" JSON_INTEGER_FORMAT, json_integer_value(value));
 		break;
 	case JSON_REAL:
-		(void)snprintf(buf, cap, "%g", json_real_value(value));
+		describe_real(json_real_value(value), buf, cap);
 		break;
 	case JSON_TRUE:
 	case JSON_FALSE:

@@ -19,8 +19,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define JSON_TEXT_MAX (4U << 20) /* bytes of a document that we accept */
-#define JSON_DEPTH_MAX 64        /* nesting of a document that we accept */
+#define JSON_TEXT_MAX  (4U << 20) /* bytes of a document that we accept */
+#define JSON_DEPTH_MAX 64         /* nesting of a document that we accept */
 
 /**
  * jparse() - Parse one document, an object, within the bounds above
@@ -42,8 +42,8 @@ json_t *jget(const json_t *obj, const char *key);
  * and no exponent, strings no NUL characters. */
 int jget_str(const json_t *obj, const char *path, const char *key, const char **ret, struct err *e);
 int jget_bool(const json_t *obj, const char *path, const char *key, bool *ret, struct err *e);
-int jget_int(const json_t *obj, const char *path, const char *key, int64_t min, int64_t max, int64_t *ret,
-	     struct err *e);
+int jget_int(const json_t *obj, const char *path, const char *key, int64_t min, int64_t max,
+             int64_t *ret, struct err *e);
 int jget_obj(const json_t *obj, const char *path, const char *key, json_t **ret, struct err *e);
 int jget_arr(const json_t *obj, const char *path, const char *key, json_t **ret, struct err *e);
 

@@ -20,7 +20,10 @@ static int help(int argc, char **argv, FILE *out);
 
 static const struct command commands[] = {
 	{ "list", cli_list, "show what is attached on this node" },
+	{ "doctor", cli_doctor, "look for what is missing, stale or misconfigured, and say what to do" },
 	{ "gc", cli_gc, "remove what dead containers left, restore what live ones lost" },
+	{ "install", cli_install, "put the plugins into the node's CNI folder" },
+	{ "uninstall", cli_uninstall, "take the plugins and everything of cnida off the node" },
 	{ "help", help, "show this" },
 };
 

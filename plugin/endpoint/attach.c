@@ -68,7 +68,7 @@ static int describe(struct attachment *a, struct err *e)
 	r->masquerade = a->conf.ip_masq;
 	r->spoof_check = a->conf.mac_spoof_check;
 	r->created = (long long)time(NULL);
-	return 0;
+	return pair_choose_macs(a, e);
 }
 
 /* A record of this very attachment: it runs (then ADD must fail), or an ADD before us died half-way. */
@@ -216,22 +216,25 @@ static int mark_ready(struct attachment *a, struct err *e)
 struct step {
 	int (*run)(struct attachment *a, struct err *e);
 	void (*undo)(struct attachment *a);
+	/* The step may have done its work although it failed (the kernel's answer was lost): undo it too. Never for
+	 * addresses: an ADD that is refused because the container has one must not give that back. */
+	bool undo_itself;
 };
 
 static const struct step steps[] = {
-	{ open_netns, NULL },
-	{ begin, undo_begin },
-	{ own_addresses, undo_own_addresses },
-	{ write_record, undo_record },
-	{ ensure_bridge, NULL },
-	{ pair_create, pair_undo },
-	{ foreign_addresses, undo_foreign_addresses },
-	{ resolve, NULL },
-	{ container_configure, NULL },
-	{ gateways_on_node, NULL },
-	{ add_elements, undo_elements },
-	{ announce, NULL },
-	{ mark_ready, NULL },
+	{ open_netns, NULL, false },
+	{ begin, undo_begin, true },
+	{ own_addresses, undo_own_addresses, false },
+	{ write_record, undo_record, true },
+	{ ensure_bridge, NULL, false },
+	{ pair_create, pair_undo, false },
+	{ foreign_addresses, undo_foreign_addresses, false },
+	{ resolve, NULL, false },
+	{ container_configure, NULL, false },
+	{ gateways_on_node, NULL, false },
+	{ add_elements, undo_elements, true },
+	{ announce, NULL, false },
+	{ mark_ready, NULL, false },
 };
 
 static void unwind(struct attachment *a, size_t done)
@@ -284,9 +287,7 @@ static int run_steps(struct attachment *a, struct err *e)
 		int r = steps[i].run(a, e);
 
 		if (r < 0) {
-			unwind(a, i);
-			/* A failed "begin" may hold its share of the lock. */
-			shared_leave(&a->shared);
+			unwind(a, steps[i].undo_itself ? i + 1 : i);
 			return r;
 		}
 	}

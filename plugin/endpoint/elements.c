@@ -11,9 +11,9 @@
 #include <stdio.h>
 #include <string.h>
 
-void elements_owner(const struct record *r, char *ret, size_t cap)
+void elements_owner(const struct record *r, char ret[static ELEMENTS_OWNER_MAX])
 {
-	(void)snprintf(ret, cap, "%s %s %s", r->network, r->container_id, r->ifname);
+	(void)snprintf(ret, ELEMENTS_OWNER_MAX, "%s %s %s", r->network, r->container_id, r->ifname);
 }
 
 static bool has_elements(const struct record *r)
@@ -31,10 +31,10 @@ enum change { PUT_IN, TAKE_OUT };
 
 static void fill(struct ruleset_txn *t, const struct record *r, enum change change)
 {
-	char owner[RULESET_COMMENT_MAX + 1];
+	char owner[ELEMENTS_OWNER_MAX];
 	uint8_t mac[6];
 
-	elements_owner(r, owner, sizeof(owner));
+	elements_owner(r, owner);
 	port_mac(r, mac);
 	for (size_t i = 0; r->masquerade && i < r->n_ips; i++) {
 		if (change == PUT_IN)
@@ -68,7 +68,7 @@ static void take_out_singly(struct nl_sock *s, const struct record *r, const cha
 	port_mac(r, mac);
 	for (size_t i = 0; r->masquerade && i < r->n_ips; i++) {
 		if (ruleset_has_masquerade(s, &r->ips[i], owner, &e) != 1 ||
-		    (expected && strcmp(owner, expected) != 0))
+		    (expected && strncmp(owner, expected, RULESET_COMMENT_MAX) != 0))
 			continue;
 		ruleset_begin(&t);
 		ruleset_del_masquerade(&t, &r->ips[i]);
@@ -186,7 +186,7 @@ int elements_add(const struct record *r, struct shared *shared, struct err *e)
 int elements_del(const struct record *r, struct err *e)
 {
 	_cleanup_nl_ struct nl_sock s = { .fd = -1 };
-	char owner[RULESET_COMMENT_MAX + 1];
+	char owner[ELEMENTS_OWNER_MAX];
 	int x;
 
 	if (!has_elements(r))
@@ -197,7 +197,7 @@ int elements_del(const struct record *r, struct err *e)
 	/* A ready record's elements are its own (see evict_dead()); the slow way is for what is half there. */
 	if (r->ready && commit(&s, r, TAKE_OUT, e) == 0)
 		return 0;
-	elements_owner(r, owner, sizeof(owner));
+	elements_owner(r, owner);
 	take_out_singly(&s, r, owner);
 	return 0;
 }

@@ -15,7 +15,7 @@
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 
-static int choose_macs(struct attachment *a, struct err *e)
+int pair_choose_macs(struct attachment *a, struct err *e)
 {
 	int r = mac_random(a->host_mac, e);
 
@@ -90,10 +90,8 @@ static int try_create(struct attachment *a, struct err *e)
 int pair_create(struct attachment *a, struct err *e)
 {
 	char key[64];
-	int r = choose_macs(a, e);
+	int r = try_create(a, e);
 
-	if (r == 0)
-		r = try_create(a, e);
 	/* Either the pod has such an interface, or our name is taken by what a killed ADD left without a record. Only
 	 * the second goes away with our name. */
 	if (r == -EEXIST && link_index(&a->host, a->rec.name) != 0) {

@@ -7,6 +7,8 @@
 
 #include "endpoint/attachment.h"
 
+/* pair_choose_macs() - Both MACs, into @a and its record: the record must know them before anything is made. */
+int pair_choose_macs(struct attachment *a, struct err *e);
 /* pair_create() - The pair with names, MACs, MTU, bridge, port flags and VLANs, in one batch; the pod's end is down.
  * -EEXIST with upstream's text if the pod has an interface of that name. */
 int pair_create(struct attachment *a, struct err *e);

@@ -77,25 +77,31 @@ static json_t *ips_to_json(const struct record *r)
 	return list;
 }
 
+/* NULL when out of memory, or when a text is not UTF-8: a netns path that came back changed would be taken for dead. */
 static json_t *to_json(const struct record *r)
 {
 	json_t *doc = json_object();
+	int bad = 0;
 
-	(void)jset(doc, "v", json_integer(RECORD_VERSION));
+	bad |= jset(doc, "v", json_integer(RECORD_VERSION));
 	for (size_t i = 0; i < ARRAY_SIZE(text_fields); i++) {
 		const char *value = (const char *)r + text_fields[i].offset;
 
 		if (*value)
-			(void)jset(doc, text_fields[i].key, json_string(value));
+			bad |= jset(doc, text_fields[i].key, json_string(value));
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(bool_fields); i++) {
 		if (*(const bool *)((const char *)r + bool_fields[i].offset))
-			(void)jset(doc, bool_fields[i].key, json_true());
+			bad |= jset(doc, bool_fields[i].key, json_true());
 	}
-	(void)jset(doc, "netnsDev", json_integer((json_int_t)r->netns_id.dev));
-	(void)jset(doc, "netnsIno", json_integer((json_int_t)r->netns_id.ino));
-	(void)jset(doc, "ips", ips_to_json(r));
-	(void)jset(doc, "created", json_integer(r->created));
+	bad |= jset(doc, "netnsDev", json_integer((json_int_t)r->netns_id.dev));
+	bad |= jset(doc, "netnsIno", json_integer((json_int_t)r->netns_id.ino));
+	bad |= jset(doc, "ips", ips_to_json(r));
+	bad |= jset(doc, "created", json_integer(r->created));
+	if (bad) {
+		json_decref(doc);
+		return NULL;
+	}
 	return doc;
 }
 
@@ -114,7 +120,7 @@ int record_write(const struct record *r, struct err *e)
 		return dir;
 	doc = to_json(r);
 	if (!doc || jdump(doc, false, &text) < 0)
-		return err_set(e, CNI_E_TRY_AGAIN, ENOMEM, "out of memory writing an endpoint record");
+		return err_set(e, CNI_E_TRY_AGAIN, ENOMEM, "endpoint record %s: out of memory, or a name that is not UTF-8", r->name);
 	return fs_replace(dir, r->name, 0600, text, strlen(text), false, e);
 }
 

@@ -31,7 +31,7 @@
  *
  * Return: number of chains and rules removed, or the first failure as -errno.
  */
-int upstream_remove(const char *network, const char *container_id, const char *ifname, const struct ip_prefix *ips,
-		    size_t n_ips, struct err *e);
+int upstream_remove(const char *network, const char *container_id, const char *ifname,
+                    const struct ip_prefix *ips, size_t n_ips, struct err *e);
 
 #endif

@@ -11,17 +11,17 @@
 #include <libmnl/libmnl.h>
 #include <linux/netfilter/nf_tables_compat.h>
 #include <linux/netfilter/nfnetlink.h>
-#include <linux/netfilter/xt_comment.h>
 #include <string.h>
 
 /* Types of the (type, length, value) triples that nft(8) keeps in user data, and a value. */
-#define UDATA_COMMENT 0 /* of tables, rules and elements */
+#define UDATA_COMMENT          0 /* of tables, rules and elements */
 #define UDATA_SET_KEYBYTEORDER 0
-#define BYTEORDER_HOST 1
+#define BYTEORDER_HOST         1
 
 /* Messages */
 
-static void begin(struct nl_batch *b, uint16_t msg, uint16_t flags, uint8_t family, const char *what)
+static void begin(struct nl_batch *b, uint16_t msg, uint16_t flags, uint8_t family,
+                  const char *what)
 {
 	const struct nfgenmsg hdr = { .nfgen_family = family, .version = NFNETLINK_V0 };
 
@@ -31,7 +31,8 @@ static void begin(struct nl_batch *b, uint16_t msg, uint16_t flags, uint8_t fami
 /* The messages around a transaction. They are never acknowledged, but BEGIN may be refused. */
 static void frame(struct nl_batch *b, uint16_t msg)
 {
-	const struct nfgenmsg hdr = { .version = NFNETLINK_V0, .res_id = htons(NFNL_SUBSYS_NFTABLES) };
+	const struct nfgenmsg hdr = { .version = NFNETLINK_V0,
+		                      .res_id = htons(NFNL_SUBSYS_NFTABLES) };
 
 	nl_begin(b, msg, 0, &hdr, sizeof(hdr), "nftables transaction");
 	nl_no_ack(b);
@@ -114,11 +115,13 @@ static void put_expr(struct nl_batch *b, const struct nft_expr *x)
 	nl_nest_end(b, elem);
 }
 
-static void add_rule(struct nl_batch *b, const struct nft_table *t, const char *chain, const struct nft_rule *rule)
+static void add_rule(struct nl_batch *b, const struct nft_table *t, const char *chain,
+                     const struct nft_rule *rule)
 {
 	size_t exprs;
 
-	begin(b, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, t->family, "create an nftables rule");
+	begin(b, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, t->family,
+	      "create an nftables rule");
 	nl_put_str(b, NFTA_RULE_TABLE, t->name);
 	nl_put_str(b, NFTA_RULE_CHAIN, chain);
 	exprs = nl_nest(b, NFTA_RULE_EXPRESSIONS);
@@ -132,7 +135,8 @@ static void declare_chain(struct nl_batch *b, const struct nft_table *t, const s
 {
 	size_t hook;
 
-	begin(b, NFT_MSG_NEWCHAIN, NLM_F_CREATE | NLM_F_EXCL, t->family, "create an nftables chain");
+	begin(b, NFT_MSG_NEWCHAIN, NLM_F_CREATE | NLM_F_EXCL, t->family,
+	      "create an nftables chain");
 	nl_put_str(b, NFTA_CHAIN_TABLE, t->name);
 	nl_put_str(b, NFTA_CHAIN_NAME, c->name);
 	if (!c->type)
@@ -180,7 +184,8 @@ static void put_byte_order(struct nl_batch *b)
 	nl_put(b, NFTA_SET_USERDATA, udata, sizeof(udata));
 }
 
-static void declare_set(struct nl_batch *b, const struct nft_table *t, const struct nft_set *set, uint32_t id)
+static void declare_set(struct nl_batch *b, const struct nft_table *t, const struct nft_set *set,
+                        uint32_t id)
 {
 	begin(b, NFT_MSG_NEWSET, NLM_F_CREATE | NLM_F_EXCL, t->family, "create an nftables set");
 	nl_put_str(b, NFTA_SET_TABLE, t->name);
@@ -202,7 +207,8 @@ static void declare_set(struct nl_batch *b, const struct nft_table *t, const str
 
 void nft_add_table(struct nl_batch *b, const struct nft_table *t)
 {
-	begin(b, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL, t->family, "create an nftables table");
+	begin(b, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL, t->family,
+	      "create an nftables table");
 	nl_put_str(b, NFTA_TABLE_NAME, t->name);
 	put_comment(b, NFTA_TABLE_USERDATA, t->comment);
 	for (size_t i = 0; i < t->n_sets; i++)
@@ -227,7 +233,8 @@ void nft_del_chain(struct nl_batch *b, uint8_t family, const char *table, const 
 	nl_put_str(b, NFTA_CHAIN_NAME, chain);
 }
 
-void nft_del_rule(struct nl_batch *b, uint8_t family, const char *table, const char *chain, uint64_t handle)
+void nft_del_rule(struct nl_batch *b, uint8_t family, const char *table, const char *chain,
+                  uint64_t handle)
 {
 	const uint64_t be = htobe64(handle);
 
@@ -240,7 +247,7 @@ void nft_del_rule(struct nl_batch *b, uint8_t family, const char *table, const c
 /* Elements */
 
 static void put_elem(struct nl_batch *b, const struct nft_table *t, const struct nft_set *set,
-		     const struct nft_elem *el)
+                     const struct nft_elem *el)
 {
 	size_t list, elem;
 
@@ -260,15 +267,15 @@ static void put_elem(struct nl_batch *b, const struct nft_table *t, const struct
 	nl_nest_end(b, list);
 }
 
-void nft_add_elem(struct nl_batch *b, const struct nft_table *t, const struct nft_set *set, const struct nft_elem *el,
-		  uint16_t flags, const char *what)
+void nft_add_elem(struct nl_batch *b, const struct nft_table *t, const struct nft_set *set,
+                  const struct nft_elem *el, uint16_t flags, const char *what)
 {
 	begin(b, NFT_MSG_NEWSETELEM, NLM_F_CREATE | flags, t->family, what);
 	put_elem(b, t, set, el);
 }
 
-void nft_del_elem(struct nl_batch *b, const struct nft_table *t, const struct nft_set *set, const struct nft_elem *el,
-		  const char *what)
+void nft_del_elem(struct nl_batch *b, const struct nft_table *t, const struct nft_set *set,
+                  const struct nft_elem *el, const char *what)
 {
 	begin(b, NFT_MSG_DELSETELEM, 0, t->family, what);
 	put_elem(b, t, set, el);
@@ -277,9 +284,10 @@ void nft_del_elem(struct nl_batch *b, const struct nft_table *t, const struct nf
 /* Answers */
 
 /* Walk the attributes inside of one. */
-#define for_each_nested(a, nest)                                                                      \
-	for (const struct nlattr *a = mnl_attr_get_payload(nest),                                     \
-				 *a##_end = (const void *)((const char *)(nest) + (nest)->nla_len);   \
+#define for_each(a, nest)                                                              \
+	for (const struct nlattr *                                                     \
+	             a = mnl_attr_get_payload(nest),                                   \
+	            *a##_end = (const void *)((const char *)(nest) + (nest)->nla_len); \
 	     mnl_attr_ok(a, (int)((const char *)a##_end - (const char *)a)); a = mnl_attr_next(a))
 
 /* The comment among nft(8)'s user data, or "". */
@@ -312,8 +320,8 @@ static const char *verdict_chain(const struct nlattr *nest)
 }
 
 /* Ask, where "there is none" is an answer. 1 (something may have come), 0 (ENOENT) or -errno. */
-static int ask(struct nl_sock *s, struct nl_batch *b, nl_each_fn fn, void (*reset)(void *arg), void *arg,
-	       struct err *e)
+static int ask(struct nl_sock *s, struct nl_batch *b, nl_each_fn fn, void (*reset)(void *arg),
+               void *arg, struct err *e)
 {
 	struct err mine;
 	int r = nl_ask(s, b, fn, reset, arg, &mine);
@@ -346,7 +354,8 @@ static int one_elem(const struct elem_walk *w, const struct nlattr *elem, struct
 	nl_attrs_nested(elem, tb, NFTA_SET_ELEM_MAX);
 	nl_attrs_nested(tb[NFTA_SET_ELEM_KEY], key, NFTA_DATA_MAX);
 	if (!key[NFTA_DATA_VALUE] || mnl_attr_get_payload_len(key[NFTA_DATA_VALUE]) != w->key_len)
-		return err_set(e, CNI_E_INTERNAL, EBADMSG, "an nftables element has a key of the wrong length");
+		return err_set(e, CNI_E_INTERNAL, EBADMSG,
+		               "an nftables element has a key of the wrong length");
 	info.key = mnl_attr_get_payload(key[NFTA_DATA_VALUE]);
 	info.chain = verdict_chain(tb[NFTA_SET_ELEM_DATA]);
 	info.comment = udata_comment(tb[NFTA_SET_ELEM_USERDATA]);
@@ -361,7 +370,7 @@ static int elem_answer(const struct nlmsghdr *msg, void *arg, struct err *e)
 	nl_attrs(msg, sizeof(struct nfgenmsg), tb, NFTA_SET_ELEM_LIST_MAX);
 	if (!tb[NFTA_SET_ELEM_LIST_ELEMENTS])
 		return 0;
-	for_each_nested(elem, tb[NFTA_SET_ELEM_LIST_ELEMENTS]) {
+	for_each(elem, tb[NFTA_SET_ELEM_LIST_ELEMENTS]) {
 		int r = w->fn ? one_elem(w, elem, e) : 0;
 
 		if (r < 0)
@@ -378,20 +387,20 @@ static void elem_reset(void *arg)
 		w->reset(w->arg);
 }
 
-int nft_get_elem(struct nl_sock *s, const struct nft_table *t, const struct nft_set *set, const void *key,
-		 nft_elem_fn fn, void *arg, struct err *e)
+int nft_get_elem(struct nl_sock *s, const struct nft_table *t, const struct nft_set *set,
+                 const void *key, nft_elem_fn fn, void *arg, struct err *e)
 {
 	struct elem_walk w = { .fn = fn, .arg = arg, .key_len = set->key_len };
 	struct nl_batch b;
 
 	nl_batch_init(&b);
 	begin(&b, NFT_MSG_GETSETELEM, 0, t->family, "look an nftables element up");
-	put_elem(&b, t, set, &(const struct nft_elem){ .key = key });
+	put_elem(&b, t, set, &(const struct nft_elem) { .key = key });
 	return ask(s, &b, elem_answer, NULL, &w, e);
 }
 
-int nft_each_elem(struct nl_sock *s, const struct nft_table *t, const struct nft_set *set, nft_elem_fn fn,
-		  void (*reset)(void *arg), void *arg, struct err *e)
+int nft_each_elem(struct nl_sock *s, const struct nft_table *t, const struct nft_set *set,
+                  nft_elem_fn fn, void (*reset)(void *arg), void *arg, struct err *e)
 {
 	struct elem_walk w = { .fn = fn, .reset = reset, .arg = arg, .key_len = set->key_len };
 	struct nl_batch b;
@@ -407,22 +416,35 @@ int nft_each_elem(struct nl_sock *s, const struct nft_table *t, const struct nft
 
 /* Rules */
 
-/* What an expression says of its rule: where it jumps, or the comment that iptables keeps as a match. */
-static void read_expr(const struct nlattr *expr, struct nft_rule_info *info)
+void nft_each_expr(const struct nft_rule_info *rule,
+                   int (*fn)(const char *name, const struct nlattr *data, void *arg), void *arg)
 {
-	const struct nlattr *tb[NFTA_EXPR_MAX + 1], *im[NFTA_IMMEDIATE_MAX + 1], *match[NFTA_MATCH_MAX + 1];
-	const char *name;
+	const struct nlattr *tb[NFTA_EXPR_MAX + 1];
 
-	nl_attrs_nested(expr, tb, NFTA_EXPR_MAX);
-	name = nl_str(tb[NFTA_EXPR_NAME]);
+	if (!rule->exprs)
+		return;
+	for_each(expr, rule->exprs) {
+		nl_attrs_nested(expr, tb, NFTA_EXPR_MAX);
+		if (fn(nl_str(tb[NFTA_EXPR_NAME]), tb[NFTA_EXPR_DATA], arg) != 0)
+			return;
+	}
+}
+
+/* What an expression says of its rule: where it jumps, or the comment that iptables keeps as a match. */
+static int read_expr(const char *name, const struct nlattr *data, void *arg)
+{
+	const struct nlattr *im[NFTA_IMMEDIATE_MAX + 1], *match[NFTA_MATCH_MAX + 1];
+	struct nft_rule_info *info = arg;
+
 	if (strcmp(name, "immediate") == 0) {
-		nl_attrs_nested(tb[NFTA_EXPR_DATA], im, NFTA_IMMEDIATE_MAX);
+		nl_attrs_nested(data, im, NFTA_IMMEDIATE_MAX);
 		info->jump = verdict_chain(im[NFTA_IMMEDIATE_DATA]);
 	} else if (strcmp(name, "match") == 0) {
-		nl_attrs_nested(tb[NFTA_EXPR_DATA], match, NFTA_MATCH_MAX);
+		nl_attrs_nested(data, match, NFTA_MATCH_MAX);
 		if (strcmp(nl_str(match[NFTA_MATCH_NAME]), "comment") == 0 && !*info->comment)
 			info->comment = nl_str(match[NFTA_MATCH_INFO]);
 	}
+	return 0;
 }
 
 struct rule_walk {
@@ -441,14 +463,13 @@ static int rule_answer(const struct nlmsghdr *msg, void *arg, struct err *e)
 
 	nl_attrs(msg, sizeof(struct nfgenmsg), tb, NFTA_RULE_MAX);
 	/* The kernel filters for us; look anyway, since what is found may be deleted. */
-	if (strcmp(nl_str(tb[NFTA_RULE_CHAIN]), w->chain) != 0 || !nl_copy(tb[NFTA_RULE_HANDLE], &handle, 8))
+	if (strcmp(nl_str(tb[NFTA_RULE_CHAIN]), w->chain) != 0 ||
+	    !nl_copy(tb[NFTA_RULE_HANDLE], &handle, 8))
 		return 0;
 	info.handle = be64toh(handle);
 	info.comment = udata_comment(tb[NFTA_RULE_USERDATA]);
 	info.exprs = tb[NFTA_RULE_EXPRESSIONS];
-	if (info.exprs)
-		for_each_nested(expr, info.exprs)
-			read_expr(expr, &info);
+	nft_each_expr(&info, read_expr, &info);
 	return w->fn(&info, w->arg, e);
 }
 
@@ -460,8 +481,8 @@ static void rule_reset(void *arg)
 		w->reset(w->arg);
 }
 
-int nft_each_rule(struct nl_sock *s, uint8_t family, const char *table, const char *chain, nft_rule_fn fn,
-		  void (*reset)(void *arg), void *arg, struct err *e)
+int nft_each_rule(struct nl_sock *s, uint8_t family, const char *table, const char *chain,
+                  nft_rule_fn fn, void (*reset)(void *arg), void *arg, struct err *e)
 {
 	struct rule_walk w = { .fn = fn, .reset = reset, .arg = arg, .chain = chain };
 	struct nl_batch b;
@@ -487,7 +508,8 @@ static void count_reset(void *arg)
 	*(int *)arg = 0;
 }
 
-int nft_count_rules(struct nl_sock *s, uint8_t family, const char *table, const char *chain, struct err *e)
+int nft_count_rules(struct nl_sock *s, uint8_t family, const char *table, const char *chain,
+                    struct err *e)
 {
 	int n = 0, r = nft_each_rule(s, family, table, chain, count_one, count_reset, &n, e);
 
@@ -512,7 +534,7 @@ static int chain_answer(const struct nlmsghdr *msg, void *arg, struct err *e)
 }
 
 int nft_each_chain(struct nl_sock *s, uint8_t family, const char *table,
-		   int (*fn)(const char *name, void *arg, struct err *e), void *arg, struct err *e)
+                   int (*fn)(const char *name, void *arg, struct err *e), void *arg, struct err *e)
 {
 	struct chain_walk w = { .fn = fn, .arg = arg, .table = table };
 	struct nl_batch b;
@@ -526,8 +548,8 @@ int nft_each_chain(struct nl_sock *s, uint8_t family, const char *table,
 }
 
 /* Is it there? The attributes with the table's and the object's name have the numbers 1 and @attr. */
-static int has(struct nl_sock *s, uint16_t msg, uint8_t family, const char *table, uint16_t attr, const char *name,
-	       struct err *e)
+static int has(struct nl_sock *s, uint16_t msg, uint8_t family, const char *table, uint16_t attr,
+               const char *name, struct err *e)
 {
 	struct nl_batch b;
 
@@ -539,19 +561,22 @@ static int has(struct nl_sock *s, uint16_t msg, uint8_t family, const char *tabl
 	return ask(s, &b, ignore, NULL, NULL, e);
 }
 
-_Static_assert(NFTA_TABLE_NAME == 1 && NFTA_CHAIN_TABLE == 1 && NFTA_SET_TABLE == 1, "has() relies on it");
+_Static_assert(NFTA_TABLE_NAME == 1 && NFTA_CHAIN_TABLE == 1 && NFTA_SET_TABLE == 1,
+               "has() relies on it");
 
 int nft_has_table(struct nl_sock *s, uint8_t family, const char *table, struct err *e)
 {
 	return has(s, NFT_MSG_GETTABLE, family, table, 0, NULL, e);
 }
 
-int nft_has_chain(struct nl_sock *s, uint8_t family, const char *table, const char *chain, struct err *e)
+int nft_has_chain(struct nl_sock *s, uint8_t family, const char *table, const char *chain,
+                  struct err *e)
 {
 	return has(s, NFT_MSG_GETCHAIN, family, table, NFTA_CHAIN_NAME, chain, e);
 }
 
-int nft_has_set(struct nl_sock *s, uint8_t family, const char *table, const char *set, struct err *e)
+int nft_has_set(struct nl_sock *s, uint8_t family, const char *table, const char *set,
+                struct err *e)
 {
 	return has(s, NFT_MSG_GETSET, family, table, NFTA_SET_NAME, set, e);
 }

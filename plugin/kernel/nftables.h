@@ -40,12 +40,12 @@ enum nft_type {
 
 struct nft_set {
 	const char *name;
-	uint32_t flags;		/* NFT_SET_MAP, NFT_SET_INTERVAL, ... */
-	uint32_t key_type;	/* enum nft_type or a concatenation of them */
-	uint16_t key_len;	/* bytes; each field of a concatenation takes a multiple of four */
-	uint32_t data_type;	/* maps: enum nft_type, or NFT_DATA_VERDICT */
-	uint16_t data_len;	/* maps: bytes; 0 for verdicts */
-	bool host_order;	/* the key, a single field, is one that the kernel keeps in its own byte order: names of
+	uint32_t flags;     /* NFT_SET_MAP, NFT_SET_INTERVAL, ... */
+	uint32_t key_type;  /* enum nft_type or a concatenation of them */
+	uint16_t key_len;   /* bytes; each field of a concatenation takes a multiple of four */
+	uint32_t data_type; /* maps: enum nft_type, or NFT_DATA_VERDICT */
+	uint16_t data_len;  /* maps: bytes; 0 for verdicts */
+	bool host_order; /* the key, a single field, is one that the kernel keeps in its own byte order: names of
 				 * interfaces, marks. nft(8) prints it wrongly if it is not told. */
 	/* Intervals of a concatenation (NFT_SET_INTERVAL | NFT_SET_CONCAT): bytes of each field, unpadded; 0 ends.
 	 * Inserting into such a set costs more with every element that it has. */
@@ -83,7 +83,7 @@ struct nft_rule {
 struct nft_chain {
 	const char *name;
 	const char *type; /* NULL: no base chain; else "filter", "nat", "route" */
-	uint32_t hook;	  /* base chains: NF_INET_POST_ROUTING, ... */
+	uint32_t hook;    /* base chains: NF_INET_POST_ROUTING, ... */
 	int32_t priority;
 	const struct nft_rule *rules;
 	size_t n_rules;
@@ -128,6 +128,10 @@ struct nft_table {
 #define NFT_VERDICT(code) \
 	{ .name = "immediate", .u32 = { { NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT } }, \
 	  .verdict_attr = NFTA_IMMEDIATE_DATA, .verdict = code }
+/* NFT_JUMP or NFT_GOTO to a chain. */
+#define NFT_VERDICT_TO(code, to) \
+	{ .name = "immediate", .u32 = { { NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT } }, \
+	  .verdict_attr = NFTA_IMMEDIATE_DATA, .verdict = code, .chain = to }
 #define NFT_MASQUERADE { .name = "masq" }
 #define NFT_END { .name = NULL }
 
@@ -153,63 +157,72 @@ void nft_del_table(struct nl_batch *b, const struct nft_table *t);
 void nft_add_chain(struct nl_batch *b, const struct nft_table *t, const struct nft_chain *c);
 /* nft_del_chain() - With its rules; EBUSY while something jumps there. */
 void nft_del_chain(struct nl_batch *b, uint8_t family, const char *table, const char *chain);
-void nft_del_rule(struct nl_batch *b, uint8_t family, const char *table, const char *chain, uint64_t handle);
+void nft_del_rule(struct nl_batch *b, uint8_t family, const char *table, const char *chain,
+                  uint64_t handle);
 
 struct nft_elem {
 	const void *key;     /* key_len bytes of its set */
 	const void *key_end; /* intervals of a concatenation: the last of the range; else NULL */
 	const void *data;    /* maps with data: data_len bytes */
-	int verdict;	     /* verdict maps: NF_ACCEPT, NFT_GOTO, ... */
+	int verdict;         /* verdict maps: NF_ACCEPT, NFT_GOTO, ... */
 	const char *chain;   /* verdict maps: its target, or NULL */
-	const char *comment; /* or NULL; cut at NFT_COMMENT_MAX bytes, what would break nft's quotes is replaced */
+	const char *
+		comment; /* or NULL; cut at NFT_COMMENT_MAX bytes, what would break nft's quotes is replaced */
 };
 
 /* nft_add_elem() - @flags: NLM_F_EXCL to fail with EEXIST if the key is there; without it that is only an error if what
  * it maps to differs. @what: for errors. */
-void nft_add_elem(struct nl_batch *b, const struct nft_table *t, const struct nft_set *set, const struct nft_elem *el,
-		  uint16_t flags, const char *what);
+void nft_add_elem(struct nl_batch *b, const struct nft_table *t, const struct nft_set *set,
+                  const struct nft_elem *el, uint16_t flags, const char *what);
 /* nft_del_elem() - By its key; ENOENT if it is not there. */
-void nft_del_elem(struct nl_batch *b, const struct nft_table *t, const struct nft_set *set, const struct nft_elem *el,
-		  const char *what);
+void nft_del_elem(struct nl_batch *b, const struct nft_table *t, const struct nft_set *set,
+                  const struct nft_elem *el, const char *what);
 
 /* What the kernel says of an element; pointers into its answer. */
 struct nft_elem_info {
-	const uint8_t *key; /* key_len bytes */
-	const char *chain;  /* target of the verdict, "" if none */
+	const uint8_t *key;  /* key_len bytes */
+	const char *chain;   /* target of the verdict, "" if none */
 	const char *comment; /* "" if none */
 };
 typedef int (*nft_elem_fn)(const struct nft_elem_info *el, void *arg, struct err *e);
 
 /* nft_get_elem() - Ask for one element. 1 (after @fn, which may be NULL), 0 if it, its set or table is not there, or
  * -errno, also what @fn returned if negative. */
-int nft_get_elem(struct nl_sock *s, const struct nft_table *t, const struct nft_set *set, const void *key,
-		 nft_elem_fn fn, void *arg, struct err *e);
+int nft_get_elem(struct nl_sock *s, const struct nft_table *t, const struct nft_set *set,
+                 const void *key, nft_elem_fn fn, void *arg, struct err *e);
 /* nft_each_elem() - Dump a set. 0 (also if there is no such set) or -errno. A change meanwhile restarts the dump:
  * @reset as for nl_ask(). */
-int nft_each_elem(struct nl_sock *s, const struct nft_table *t, const struct nft_set *set, nft_elem_fn fn,
-		  void (*reset)(void *arg), void *arg, struct err *e);
+int nft_each_elem(struct nl_sock *s, const struct nft_table *t, const struct nft_set *set,
+                  nft_elem_fn fn, void (*reset)(void *arg), void *arg, struct err *e);
 
 /* What the kernel says of a rule; pointers into its answer. */
 struct nft_rule_info {
 	uint64_t handle;
-	const char *comment;	    /* nft(8)'s, or that of an iptables comment match; "" if none */
-	const char *jump;	    /* chain that its verdict jumps or goes to; "" if none */
+	const char *comment;        /* nft(8)'s, or that of an iptables comment match; "" if none */
+	const char *jump;           /* chain that its verdict jumps or goes to; "" if none */
 	const struct nlattr *exprs; /* NFTA_RULE_EXPRESSIONS */
 };
 typedef int (*nft_rule_fn)(const struct nft_rule_info *rule, void *arg, struct err *e);
 
 /* nft_each_rule() - Dump the rules of a chain. 0 (also if there is no such chain) or -errno. */
-int nft_each_rule(struct nl_sock *s, uint8_t family, const char *table, const char *chain, nft_rule_fn fn,
-		  void (*reset)(void *arg), void *arg, struct err *e);
+int nft_each_rule(struct nl_sock *s, uint8_t family, const char *table, const char *chain,
+                  nft_rule_fn fn, void (*reset)(void *arg), void *arg, struct err *e);
+/* nft_each_expr() - The expressions of a rule in order: the kernel's name and its attributes (nested, may be NULL). Ends
+ * when @fn returns other than 0. */
+void nft_each_expr(const struct nft_rule_info *rule,
+                   int (*fn)(const char *name, const struct nlattr *data, void *arg), void *arg);
 /* nft_count_rules() - Number of rules in a chain (0 if there is no such chain), or -errno. */
-int nft_count_rules(struct nl_sock *s, uint8_t family, const char *table, const char *chain, struct err *e);
+int nft_count_rules(struct nl_sock *s, uint8_t family, const char *table, const char *chain,
+                    struct err *e);
 /* nft_each_chain() - Dump the names of the chains of a table. */
 int nft_each_chain(struct nl_sock *s, uint8_t family, const char *table,
-		   int (*fn)(const char *name, void *arg, struct err *e), void *arg, struct err *e);
+                   int (*fn)(const char *name, void *arg, struct err *e), void *arg, struct err *e);
 
 /* nft_has_table(), ... - Is it there? 1, 0 or -errno. One question, no dump. */
 int nft_has_table(struct nl_sock *s, uint8_t family, const char *table, struct err *e);
-int nft_has_chain(struct nl_sock *s, uint8_t family, const char *table, const char *chain, struct err *e);
-int nft_has_set(struct nl_sock *s, uint8_t family, const char *table, const char *set, struct err *e);
+int nft_has_chain(struct nl_sock *s, uint8_t family, const char *table, const char *chain,
+                  struct err *e);
+int nft_has_set(struct nl_sock *s, uint8_t family, const char *table, const char *set,
+                struct err *e);
 
 #endif

@@ -163,7 +163,7 @@ static int each_hop(struct route_dump *dump, struct route_spec *r, const struct 
 	size_t left = mnl_attr_get_payload_len(hops);
 	int rc = 0;
 
-	while (rc >= 0 && left >= sizeof(struct rtnexthop)) {
+	while (!rc && left >= sizeof(struct rtnexthop)) {
 		const struct rtnexthop *hop = (const void *)at;
 		size_t step;
 
@@ -231,7 +231,7 @@ int route_each(struct nl_sock *s, sa_family_t family, uint32_t table, int ifinde
 	r = nl_ask(s, &b, dumped_route, NULL, &dump, &why);
 	if (r == -ENOENT && !dump.stopped) /* a table comes into being with its first route */
 		return 0;
-	if (r)
+	if (r < 0)
 		*e = why;
 	return r;
 }

@@ -21,11 +21,15 @@
 #include <string.h>
 
 /* As nft(8) names them: srcnat, and before the bridge's own decisions. */
-#define PRIORITY_SRCNAT 100
+#define PRIORITY_SRCNAT       100
 #define PRIORITY_BRIDGE_FIRST (-300)
 
 #define RULES(list) .rules = (list), .n_rules = ARRAY_SIZE(list)
-#define EXPRS(...) .exprs = (const struct nft_expr[]){ __VA_ARGS__, NFT_END }
+#define EXPRS(...)                         \
+	.exprs = (const struct nft_expr[]) \
+	{                                  \
+		__VA_ARGS__, NFT_END       \
+	}
 
 /* table inet cnida */
 
@@ -47,11 +51,13 @@ static const struct nft_set masq6 = {
 
 static const struct nft_rule postrouting_rules[] = {
 	{ EXPRS(NFT_IS_IP4, NFT_IP4_DST(NFT_REG(0)), NFT_AND(NFT_REG(0), 4, 0xf0, 0, 0, 0),
-		NFT_CMP(NFT_CMP_EQ, NFT_REG(0), 4, 224, 0, 0, 0), NFT_VERDICT(NFT_RETURN)) },
+	        NFT_CMP(NFT_CMP_EQ, NFT_REG(0), 4, 224, 0, 0, 0), NFT_VERDICT(NFT_RETURN)) },
 	{ EXPRS(NFT_IS_IP6, NFT_PAYLOAD(NFT_PAYLOAD_NETWORK_HEADER, 24, 1, NFT_REG(0)),
-		NFT_CMP(NFT_CMP_EQ, NFT_REG(0), 1, 0xff), NFT_VERDICT(NFT_RETURN)) },
-	{ EXPRS(NFT_IS_IP4, NFT_IP4_SRC(NFT_REG(0)), NFT_MAP("masq4", NFT_REG(0), NFT_REG_VERDICT)) },
-	{ EXPRS(NFT_IS_IP6, NFT_IP6_SRC(NFT_REG(0)), NFT_MAP("masq6", NFT_REG(0), NFT_REG_VERDICT)) },
+	        NFT_CMP(NFT_CMP_EQ, NFT_REG(0), 1, 0xff), NFT_VERDICT(NFT_RETURN)) },
+	{ EXPRS(NFT_IS_IP4, NFT_IP4_SRC(NFT_REG(0)),
+	        NFT_MAP("masq4", NFT_REG(0), NFT_REG_VERDICT)) },
+	{ EXPRS(NFT_IS_IP6, NFT_IP6_SRC(NFT_REG(0)),
+	        NFT_MAP("masq6", NFT_REG(0), NFT_REG_VERDICT)) },
 };
 
 static const struct nft_chain postrouting = {
@@ -83,8 +89,8 @@ static const struct nft_set spoof_mac = {
 /* A port that is not checked costs its frames one lookup. */
 static const struct nft_rule prerouting_rules[] = {
 	{ EXPRS(NFT_META(NFT_META_IIFNAME, NFT_REG(0)), NFT_LOOKUP("spoof_port", NFT_REG(0), 0),
-		NFT_META(NFT_META_IIFNAME, NFT_REG(0)), NFT_ETHER_SRC(NFT_REG(4)),
-		NFT_LOOKUP("spoof_mac", NFT_REG(0), NFT_LOOKUP_F_INV), NFT_VERDICT(NF_DROP)) },
+	        NFT_META(NFT_META_IIFNAME, NFT_REG(0)), NFT_ETHER_SRC(NFT_REG(4)),
+	        NFT_LOOKUP("spoof_mac", NFT_REG(0), NFT_LOOKUP_F_INV), NFT_VERDICT(NF_DROP)) },
 };
 
 static const struct nft_chain prerouting = {
@@ -125,7 +131,7 @@ static const struct nft_table tables[] = {
 
 static struct ip_prefix net_of(const struct ip_prefix *pod)
 {
-	return (struct ip_prefix){ .addr = prefix_network(pod), .len = pod->len };
+	return (struct ip_prefix) { .addr = prefix_network(pod), .len = pod->len };
 }
 
 /* Its name: "masq_10.244.0.0/24". nft(8) knows no names with colons, so IPv6 is written with dashes. */
@@ -157,14 +163,15 @@ static void prefix_mask(unsigned int len, uint8_t mask[static 16])
 	for (unsigned int i = 0; i < 16; i++) {
 		unsigned int bits = len > 8 * i ? len - 8 * i : 0;
 
-		mask[i] = bits >= 8 ? 0xff : (uint8_t)(0xff00u >> bits);
+		mask[i] = (uint8_t)(bits >= 8 ? 0xff : 0xff00u >> bits);
 	}
 }
 
 /* ip daddr != NET masquerade */
 static void add_net_chain(struct nl_batch *b, const struct ip_prefix *net)
 {
-	const bool v6 = net->addr.family == AF_INET6, single = net->len == ip_bits(net->addr.family);
+	const bool v6 = net->addr.family == AF_INET6,
+		   single = net->len == ip_bits(net->addr.family);
 	const uint8_t size = (uint8_t)ip_size(net->addr.family);
 	struct nft_expr exprs[] = {
 		NFT_META(NFT_META_NFPROTO, NFT_REG(0)),
@@ -264,16 +271,16 @@ static const char *cut_owner(const char *owner, char buf[static RULESET_COMMENT_
 }
 
 static void put_elem(struct ruleset_txn *t, enum ruleset_table table, const struct nft_set *set,
-		     const struct nft_elem *el, const char *what)
+                     const struct nft_elem *el, const char *what)
 {
 	nft_add_elem(&t->nl, &tables[table], set, el, NLM_F_EXCL, what);
 	t->used = true;
 }
 
-static void del_elem(struct ruleset_txn *t, enum ruleset_table table, const struct nft_set *set, const void *key,
-		     const char *what)
+static void del_elem(struct ruleset_txn *t, enum ruleset_table table, const struct nft_set *set,
+                     const void *key, const char *what)
 {
-	nft_del_elem(&t->nl, &tables[table], set, &(const struct nft_elem){ .key = key }, what);
+	nft_del_elem(&t->nl, &tables[table], set, &(const struct nft_elem) { .key = key }, what);
 	t->used = true;
 }
 
@@ -291,13 +298,13 @@ void ruleset_add_masquerade(struct ruleset_txn *t, const struct ip_prefix *pod, 
 	remember_net(t, &net);
 	net_chain_name(&net, chain);
 	put_elem(t, RULESET_INET, map,
-		 &(const struct nft_elem){
+	         &(const struct nft_elem) {
 			 .key = pod->addr.bytes,
 			 .verdict = NFT_GOTO,
 			 .chain = chain,
 			 .comment = cut_owner(owner, comment),
 		 },
-		 "masquerade the pod");
+	         "masquerade the pod");
 }
 
 void ruleset_del_masquerade(struct ruleset_txn *t, const struct ip_prefix *pod)
@@ -312,7 +319,8 @@ void ruleset_del_masquerade(struct ruleset_txn *t, const struct ip_prefix *pod)
 	del_elem(t, RULESET_INET, map, pod->addr.bytes, "end the pod's masquerade");
 	if (pod->len == ip_bits(pod->addr.family)) {
 		net_chain_name(pod, chain);
-		nft_del_chain(&t->nl, tables[RULESET_INET].family, tables[RULESET_INET].name, chain);
+		nft_del_chain(&t->nl, tables[RULESET_INET].family, tables[RULESET_INET].name,
+		              chain);
 	}
 }
 
@@ -330,7 +338,8 @@ static struct spoof_key make_spoof_key(const char *port, const uint8_t mac[stati
 	return key;
 }
 
-void ruleset_add_spoof(struct ruleset_txn *t, const char *port, const uint8_t mac[static 6], const char *owner)
+void ruleset_add_spoof(struct ruleset_txn *t, const char *port, const uint8_t mac[static 6],
+                       const char *owner)
 {
 	const struct spoof_key key = make_spoof_key(port, mac);
 	char comment[RULESET_COMMENT_MAX + 1];
@@ -366,7 +375,8 @@ int ruleset_create(struct nl_sock *s, enum ruleset_table table, struct err *e)
 	return r;
 }
 
-int ruleset_intact(struct nl_sock *s, enum ruleset_table table, const char **ret_missing, struct err *e)
+int ruleset_intact(struct nl_sock *s, enum ruleset_table table, const char **ret_missing,
+                   struct err *e)
 {
 	const struct nft_table *t = &tables[table];
 	int r = nft_has_table(s, t->family, t->name, e);
@@ -422,7 +432,7 @@ int ruleset_destroy(struct nl_sock *s, struct err *e)
 /* Questions */
 
 struct answer {
-	char *owner;		/* or NULL */
+	char *owner; /* or NULL */
 	char chain[NET_CHAIN_MAX];
 };
 
@@ -437,7 +447,8 @@ static int keep_answer(const struct nft_elem_info *el, void *arg, struct err *e)
 	return 0;
 }
 
-int ruleset_has_masquerade(struct nl_sock *s, const struct ip_prefix *pod, char *ret_owner, struct err *e)
+int ruleset_has_masquerade(struct nl_sock *s, const struct ip_prefix *pod, char *ret_owner,
+                           struct err *e)
 {
 	const struct nft_table *t = &tables[RULESET_INET];
 	const struct nft_set *map = masq_map(pod);
@@ -459,7 +470,8 @@ int ruleset_has_masquerade(struct nl_sock *s, const struct ip_prefix *pod, char 
 	return r < 0 ? r : r > 0;
 }
 
-int ruleset_has_spoof(struct nl_sock *s, const char *port, const uint8_t mac[static 6], char *ret_owner, struct err *e)
+int ruleset_has_spoof(struct nl_sock *s, const char *port, const uint8_t mac[static 6],
+                      char *ret_owner, struct err *e)
 {
 	const struct nft_table *t = &tables[RULESET_BRIDGE];
 	const struct spoof_key key = make_spoof_key(port, mac);
@@ -488,8 +500,9 @@ static int one_masquerade(const struct nft_elem_info *el, void *arg, struct err 
 }
 
 int ruleset_each_masquerade(struct nl_sock *s,
-			    int (*fn)(const struct ip_prefix *pod, const char *owner, void *arg, struct err *e),
-			    void *arg, struct err *e)
+                            int (*fn)(const struct ip_prefix *pod, const char *owner, void *arg,
+                                      struct err *e),
+                            void *arg, struct err *e)
 {
 	static const struct {
 		sa_family_t family;
@@ -498,7 +511,8 @@ int ruleset_each_masquerade(struct nl_sock *s,
 
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
 		struct masquerade_walk w = { .fn = fn, .arg = arg, .family = families[i].family };
-		int r = nft_each_elem(s, &tables[RULESET_INET], families[i].map, one_masquerade, NULL, &w, e);
+		int r = nft_each_elem(s, &tables[RULESET_INET], families[i].map, one_masquerade,
+		                      NULL, &w, e);
 
 		if (r < 0)
 			return r;

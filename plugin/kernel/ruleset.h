@@ -21,14 +21,15 @@
 #include "base/ip.h"
 #include "kernel/netlink.h"
 
-#define RULESET_COMMENT_MAX 120 /* bytes of an owner that are kept; the kernel's userdata is bounded */
+#define RULESET_COMMENT_MAX \
+	120 /* bytes of an owner that are kept; the kernel's userdata is bounded */
 
-#define RULESET_NETS_MAX 32	/* distinct pod prefixes in one transaction */
+#define RULESET_NETS_MAX 32 /* distinct pod prefixes in one transaction */
 
 /* One transaction of elements, built in memory. Bounded; an overflow sticks and ruleset_commit() returns it. */
 struct ruleset_txn {
 	struct nl_batch nl;
-	bool used; /* is there anything to send? */
+	bool used;                               /* is there anything to send? */
 	struct ip_prefix nets[RULESET_NETS_MAX]; /* whose chains it needs */
 	size_t n_nets;
 };
@@ -40,7 +41,8 @@ void ruleset_begin(struct ruleset_txn *t);
  * transaction. Remove with the prefix that was added. */
 void ruleset_add_masquerade(struct ruleset_txn *t, const struct ip_prefix *pod, const char *owner);
 void ruleset_del_masquerade(struct ruleset_txn *t, const struct ip_prefix *pod);
-void ruleset_add_spoof(struct ruleset_txn *t, const char *port, const uint8_t mac[static 6], const char *owner);
+void ruleset_add_spoof(struct ruleset_txn *t, const char *port, const uint8_t mac[static 6],
+                       const char *owner);
 void ruleset_del_spoof(struct ruleset_txn *t, const char *port, const uint8_t mac[static 6]);
 
 /**
@@ -59,18 +61,22 @@ enum ruleset_table { RULESET_INET, RULESET_BRIDGE };
 int ruleset_create(struct nl_sock *s, enum ruleset_table table, struct err *e);
 /* ruleset_intact() - Is the table there, with the chains and the number of rules that ruleset_create() made?
  * 1, 0 (and *ret_missing names the first thing missing, static text), or -errno. For CHECK and doctor. */
-int ruleset_intact(struct nl_sock *s, enum ruleset_table table, const char **ret_missing, struct err *e);
+int ruleset_intact(struct nl_sock *s, enum ruleset_table table, const char **ret_missing,
+                   struct err *e);
 /* ruleset_destroy() - Remove both tables (uninstall). */
 int ruleset_destroy(struct nl_sock *s, struct err *e);
 
 /* Is an element there? 1, 0, or -errno; *ret_owner (RULESET_COMMENT_MAX + 1 bytes, NULL allowed) is its comment. */
-int ruleset_has_masquerade(struct nl_sock *s, const struct ip_prefix *pod, char *ret_owner, struct err *e);
-int ruleset_has_spoof(struct nl_sock *s, const char *port, const uint8_t mac[static 6], char *ret_owner, struct err *e);
+int ruleset_has_masquerade(struct nl_sock *s, const struct ip_prefix *pod, char *ret_owner,
+                           struct err *e);
+int ruleset_has_spoof(struct nl_sock *s, const char *port, const uint8_t mac[static 6],
+                      char *ret_owner, struct err *e);
 
 /* ruleset_each_masquerade() - Dump the masqueraded pods with their owners: for GC, the sweep and doctor. If it
  * changes meanwhile, pods may come twice. */
 int ruleset_each_masquerade(struct nl_sock *s,
-			    int (*fn)(const struct ip_prefix *pod, const char *owner, void *arg, struct err *e),
-			    void *arg, struct err *e);
+                            int (*fn)(const struct ip_prefix *pod, const char *owner, void *arg,
+                                      struct err *e),
+                            void *arg, struct err *e);
 
 #endif

@@ -10,7 +10,7 @@
 #include <stddef.h>
 
 /* sysctl_get() - Value without its newline. @key is a path below /proc/sys with slashes ("net/ipv4/ip_forward");
- * a component "." or ".." or an empty one is refused. 0 or -errno. */
+ * a component "." or ".." or an empty one is refused. @cap counts a newline and a NUL too. 0 or -errno. */
 int sysctl_get(const char *key, char *ret, size_t cap, struct err *e);
 /* sysctl_set() - Write a value, also if it is the same. */
 int sysctl_set(const char *key, const char *value, struct err *e);

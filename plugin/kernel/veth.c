@@ -21,8 +21,9 @@ static void put_end(struct nl_batch *b, const char *name, const uint8_t *mac, ui
 	nl_put(b, IFLA_ADDRESS, mac, 6);
 	if (mtu)
 		nl_put_u32(b, IFLA_MTU, mtu);
-	/* A veth uses one queue unless someone asks for more with ethtool, but by default the kernel provides one
-	 * for each CPU that the machine could have: memory and a third of the time that the pair takes. */
+	/* A veth has one queue in use unless someone asks for more with ethtool. If we do not say so, the kernel makes
+	 * one for each CPU that the machine could have and then takes back all but one, which costs memory and, with
+	 * two CPUs, a third of the time of the whole message (315 us instead of 490). */
 	nl_put_u32(b, IFLA_NUM_TX_QUEUES, 1);
 	nl_put_u32(b, IFLA_NUM_RX_QUEUES, 1);
 }

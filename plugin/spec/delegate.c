@@ -131,8 +131,9 @@ static int plugin_error(const char *out, int status, struct err *e)
 	if (why.msg[0] == '\0')
 		return err_set(e, why.code ? why.code : CNI_E_INTERNAL, 0,
 		               "netplugin failed with no error message: %s", ended);
-	*e = why;
-	return e->no ? -e->no : -EINVAL;
+	if (e)
+		*e = why;
+	return why.no ? -why.no : -EINVAL;
 }
 
 static int run_plugin(const struct child_job *job, unsigned int timeout_ms, char **ret_out,

@@ -98,22 +98,28 @@ static void blank_counters(char *line)
 	}
 }
 
-/* Each line with its number: the order of rules matters, but the lines get sorted. */
+/* Each line with its table and chain or set; the lines get sorted, so their order does not count. */
 static void take_rules(struct state *s)
 {
 	FILE *f = popen("nft list ruleset 2>/dev/null", "re");
-	char *line = NULL, table[256] = "";
-	unsigned int number = 0;
+	char *line = NULL, table[256] = "", chain[256] = "";
 	size_t cap = 0;
 
 	while (f && getline(&line, &cap, f) >= 0) {
-		line[strcspn(line, "\n")] = '\0';
-		blank_counters(line);
-		if (strncmp(line, "table ", 6) == 0) {
-			snprintf(table, sizeof(table), "%.*s", (int)strcspn(line + 6, "{"), line + 6);
-			number = 0;
-		}
-		add_line(s, textf("nft %s %03u %s", table, number++, line + strspn(line, "\t ")));
+		char *text = line + strspn(line, "\t ");
+		bool opens;
+
+		text[strcspn(text, "\n")] = '\0';
+		opens = *text && text[strlen(text) - 1] == '{';
+		blank_counters(text);
+		if (strncmp(text, "table ", 6) == 0)
+			snprintf(table, sizeof(table), "%.*s", (int)strcspn(text, "{"), text);
+		else if (opens)
+			snprintf(chain, sizeof(chain), "%.*s", (int)strcspn(text, "{"), text);
+		else if (*text && strcmp(text, "}") != 0)
+			add_line(s, textf("nft %s%s: %s", table, chain, text));
+		if (opens)
+			add_line(s, textf("nft %s%s", table, strncmp(text, "table ", 6) ? chain : ""));
 	}
 	free(line);
 	if (f)

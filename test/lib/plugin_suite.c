@@ -67,6 +67,12 @@ void suite_start(struct suite *s, const char *name, const char *dir)
 	enter_node();
 }
 
+int suite_end(struct suite *s)
+{
+	printf("plugin/%s: %u passed, %u failed, %u skipped\n", s->name, s->passed, s->failed, s->skipped);
+	return s->failed > 0;
+}
+
 bool suite_has(struct suite *s, const char *type)
 {
 	char path[PATH_MAX];
@@ -148,7 +154,7 @@ const char *suite_newest(const struct suite *s)
 
 json_t *run_json(const struct plugin_run *run)
 {
-	return json_loadb(run->out, run->out_len, JSON_REJECT_DUPLICATES, NULL);
+	return json_loadb(run->out, run->out_len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
 }
 
 static const char *error_problem(const struct plugin_run *run)

@@ -28,6 +28,9 @@ struct suite {
  */
 void suite_start(struct suite *s, const char *name, const char *dir);
 
+/* suite_end() - Print "plugin/NAME: N passed, N failed, N skipped"; the program's exit code. */
+int suite_end(struct suite *s);
+
 /* suite_has() - Is there such a plugin in the folder? If not, one skipped case says so. */
 bool suite_has(struct suite *s, const char *type);
 

@@ -16,8 +16,8 @@
 # What a suite reports: a Criterion program its closing line ("Tested: N | Passing: N | Failing: N |
 # Crashing: N") and "[SKIP] NAME: REASON" lines; anything else a last line
 # "NAME: N passed, N failed, N skipped" and "skip: NAME: REASON" lines. A suite that takes longer than
-# SUITE_TIMEOUT seconds, that ends without its closing line, or with an exit code other than 0 while it
-# reports no failure, counts as one failure. The output of a suite with a failure is printed. The last line is
+# SUITE_TIMEOUT seconds, that ends without its closing line, that ran no test, or that ends with an exit code
+# other than 0 while it reports no failure, counts as one failure. The output of a suite with a failure is printed. The last line is
 # "N passed, N failed, N skipped", and the exit code 1 when anything failed.
 set -euo pipefail
 
@@ -85,6 +85,10 @@ suite()
 	elif [ "$code" -ne 0 ] && [ "$f" -eq 0 ]; then
 		f=1
 		note="exit code $code although no test failed"
+	fi
+	if [ $((p + f + s)) -eq 0 ]; then
+		f=1
+		note="ran no test, exit code $code"
 	fi
 	# 137: it did not end when asked to.
 	if [ "$code" -eq 124 ] || [ "$code" -eq 137 ]; then

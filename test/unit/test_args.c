@@ -28,12 +28,14 @@ Test(args, split)
 		{ "the other way round", "GATEWAY=10.0.0.1;IP=10.0.0.2", "GATEWAY", "10.0.0.1", 2 },
 		{ "empty value", "IP=", "IP", "", 1 },
 		{ "the last one wins", "IP=10.0.0.2;IP=10.0.0.3", "IP", "10.0.0.3", 2 },
-		{ "ignored ones are kept", "IgnoreUnknown=1;" K8S, "K8S_POD_NAMESPACE", "default", 4 },
+		{ "ignored ones are kept", "IgnoreUnknown=1;" K8S, "K8S_POD_NAMESPACE", "default",
+		  4 },
 		{ "ignore at the end", K8S ";IgnoreUnknown=true", "K8S_POD_NAME", "web-0", 4 },
 		{ "ignore in capitals", "X=1;IgnoreUnknown=TRUE", "X", "1", 2 },
 		{ "no unknown ones to ignore", "IgnoreUnknown=0;IP=1", "IP", "1", 2 },
 		{ "keys are exact", "IgnoreUnknown=1;ip=10.0.0.2", "IP", NULL, 2 },
-		{ "the later IgnoreUnknown counts", "IgnoreUnknown=0;X=1;IgnoreUnknown=1", "X", "1", 3 },
+		{ "the later IgnoreUnknown counts", "IgnoreUnknown=0;X=1;IgnoreUnknown=1", "X", "1",
+		  3 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -43,12 +45,13 @@ Test(args, split)
 		const char *value;
 
 		cr_assert(r == 0, "%s: expected 0, found %d (%s)", rows[i].name, r, e.msg);
-		cr_assert(args.n == rows[i].n, "%s: expected %zu pairs, found %zu", rows[i].name, rows[i].n, args.n);
+		cr_assert(args.n == rows[i].n, "%s: expected %zu pairs, found %zu", rows[i].name,
+		          rows[i].n, args.n);
 		value = cni_args_get(&args, rows[i].key);
 		cr_assert((value == NULL) == (rows[i].value == NULL) &&
-				  (!value || strcmp(value, rows[i].value) == 0),
-			  "%s: expected %s, found %s", rows[i].name, rows[i].value ? rows[i].value : "nothing",
-			  value ? value : "nothing");
+		                  (!value || strcmp(value, rows[i].value) == 0),
+		          "%s: expected %s, found %s", rows[i].name,
+		          rows[i].value ? rows[i].value : "nothing", value ? value : "nothing");
 	}
 }
 
@@ -69,7 +72,8 @@ Test(args, refused)
 		{ "ignore off", "A=1;IgnoreUnknown=false", "ARGS: unknown args [\"A=1\"]" },
 		{ "ignore garbled", "IgnoreUnknown=yes",
 		  "ARGS: error parsing value of IgnoreUnknown: invalid input \"yes\"" },
-		{ "an invalid pair comes before unknown ones", "A=1;b", "ARGS: invalid pair \"b\"" },
+		{ "an invalid pair comes before unknown ones", "A=1;b",
+		  "ARGS: invalid pair \"b\"" },
 		{ "quotes", "a\"b", "ARGS: invalid pair \"a\\\"b\"" },
 	};
 
@@ -78,9 +82,11 @@ Test(args, refused)
 		struct err e = { 0 };
 		int r = cni_args_parse(rows[i].text, known, &args, &e);
 
-		cr_assert(r == -EINVAL && e.code == CNI_E_ENV, "%s: expected %d and code 4, found %d and code %d",
-			  rows[i].name, -EINVAL, r, e.code);
-		cr_assert_str_eq(e.msg, rows[i].msg, "%s: expected %s, found %s", rows[i].name, rows[i].msg, e.msg);
+		cr_assert(r == -EINVAL && e.code == CNI_E_ENV,
+		          "%s: expected %d and code 4, found %d and code %d", rows[i].name, -EINVAL,
+		          r, e.code);
+		cr_assert_str_eq(e.msg, rows[i].msg, "%s: expected %s, found %s", rows[i].name,
+		                 rows[i].msg, e.msg);
 	}
 }
 
@@ -119,11 +125,13 @@ Test(args, bounds)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct cni_args args;
 		struct err e = { 0 };
-		int r = cni_args_parse(repeat(rows[i].key, rows[i].len, rows[i].pairs), rows[i].known, &args, &e);
+		int r = cni_args_parse(repeat(rows[i].key, rows[i].len, rows[i].pairs),
+		                       rows[i].known, &args, &e);
 
-		cr_assert(r == (rows[i].good ? 0 : -EINVAL), "%s: expected %d, found %d (%s)", rows[i].name,
-			  rows[i].good ? 0 : -EINVAL, r, e.msg);
-		cr_assert(rows[i].good || e.code == CNI_E_ENV, "%s: expected code 4, found %d", rows[i].name, e.code);
+		cr_assert(r == (rows[i].good ? 0 : -EINVAL), "%s: expected %d, found %d (%s)",
+		          rows[i].name, rows[i].good ? 0 : -EINVAL, r, e.msg);
+		cr_assert(rows[i].good || e.code == CNI_E_ENV, "%s: expected code 4, found %d",
+		          rows[i].name, e.code);
 	}
 }
 
@@ -153,9 +161,10 @@ Test(quote, table)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		memset(buf, '#', sizeof(buf));
 		quote(rows[i].text, strlen(rows[i].text), buf, rows[i].cap);
-		cr_assert_str_eq(buf, rows[i].quoted, "%s: expected %s, found %s", rows[i].name, rows[i].quoted, buf);
-		cr_assert(strlen(buf) < rows[i].cap, "%s: expected less than %zu bytes, found %zu", rows[i].name,
-			  rows[i].cap, strlen(buf));
+		cr_assert_str_eq(buf, rows[i].quoted, "%s: expected %s, found %s", rows[i].name,
+		                 rows[i].quoted, buf);
+		cr_assert(strlen(buf) < rows[i].cap, "%s: expected less than %zu bytes, found %zu",
+		          rows[i].name, rows[i].cap, strlen(buf));
 	}
 	quote("a\0b", 3, buf, sizeof(buf));
 	cr_assert_str_eq(buf, "\"a\\x00b\"", "NUL inside: found %s", buf);

@@ -61,7 +61,8 @@ Test(ip, parse_and_format)
 		{ "0:2:3:4:5:6:7:8", "0:2:3:4:5:6:7:8" },
 		{ "1:2:3:4:5:6:7::", "1:2:3:4:5:6:7:0" },
 		{ "0001:00ab::0", "1:ab::" },
-		{ "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff" },
+		{ "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+		  "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff" },
 		{ "::ffff:10.1.2.3", "10.1.2.3" },
 		{ "::FFFF:a01:203", "10.1.2.3" },
 		{ "::ffff:0:0", "0.0.0.0" },
@@ -90,18 +91,21 @@ Test(ip, parse_and_format)
 		bool ok = ip_parse(rows[i].text, &a);
 
 		cr_expect(ok == (rows[i].want != NULL), "\"%s\": %s, expected %s", rows[i].text,
-			  ok ? ip_format(&a, buf) : "refused", rows[i].want ? rows[i].want : "refused");
+		          ok ? ip_format(&a, buf) : "refused",
+		          rows[i].want ? rows[i].want : "refused");
 		if (!ok) {
-			cr_expect(a.family == AF_UNSPEC, "\"%s\": refused, but written", rows[i].text);
+			cr_expect(a.family == AF_UNSPEC, "\"%s\": refused, but written",
+			          rows[i].text);
 			continue;
 		}
-		cr_expect(rows[i].want && strcmp(ip_format(&a, buf), rows[i].want) == 0, "\"%s\": %s, expected %s",
-			  rows[i].text, ip_format(&a, buf), rows[i].want);
+		cr_expect(rows[i].want && strcmp(ip_format(&a, buf), rows[i].want) == 0,
+		          "\"%s\": %s, expected %s", rows[i].text, ip_format(&a, buf),
+		          rows[i].want);
 		for (size_t b = ip_size(a.family); b < sizeof(a.bytes); b++)
-			cr_expect(a.bytes[b] == 0, "\"%s\": byte %zu behind the address is %u", rows[i].text, b,
-				  a.bytes[b]);
+			cr_expect(a.bytes[b] == 0, "\"%s\": byte %zu behind the address is %u",
+			          rows[i].text, b, a.bytes[b]);
 	}
-	cr_expect(!ip_parse(NULL, &(struct ip_addr){ 0 }), "NULL: accepted");
+	cr_expect(!ip_parse(NULL, &(struct ip_addr) { 0 }), "NULL: accepted");
 }
 
 Test(ip, format_of_what_no_text_gives)
@@ -110,8 +114,10 @@ Test(ip, format_of_what_no_text_gives)
 	struct ip_addr mapped = { .family = AF_INET6, .bytes = { [10] = 0xff, 0xff, 10, 0, 0, 1 } };
 	char buf[IP_STR_MAX] = "x";
 
-	cr_expect(strcmp(ip_format(&none, buf), "") == 0, "no address: \"%s\", expected nothing", buf);
-	cr_expect(strcmp(ip_format(&mapped, buf), "10.0.0.1") == 0, "mapped: %s, expected 10.0.0.1", buf);
+	cr_expect(strcmp(ip_format(&none, buf), "") == 0, "no address: \"%s\", expected nothing",
+	          buf);
+	cr_expect(strcmp(ip_format(&mapped, buf), "10.0.0.1") == 0, "mapped: %s, expected 10.0.0.1",
+	          buf);
 }
 
 /* Text and back over addresses with many zero groups; the neighbours undo each other. */
@@ -128,7 +134,8 @@ Test(ip, round_trip)
 		cr_assert(ip_eq(&a, &b), "%s: read back as %s", buf, ip_format(&b, again));
 		n = ip_next(&a);
 		n = ip_prev(&n);
-		cr_assert(ip_eq(&a, &n), "%s: next and previous give %s", buf, ip_format(&n, again));
+		cr_assert(ip_eq(&a, &n), "%s: next and previous give %s", buf,
+		          ip_format(&n, again));
 	}
 }
 
@@ -144,28 +151,32 @@ Test(ip, order_and_neighbours)
 		{ "::", "::1" },
 		{ "2001:db8::ffff", "2001:db8::1:0" },
 		{ "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff", "2001:db9::" },
-		{ "::fffe:ffff:ffff", "0.0.0.0" }, /* the mapped block begins: the same bytes, printed as IPv4 */
+		{ "::fffe:ffff:ffff",
+		  "0.0.0.0" }, /* the mapped block begins: the same bytes, printed as IPv4 */
 		{ "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "::" },
 	};
-	static const char *const sorted[] = { "0.0.0.0",   "9.255.255.255", "10.0.0.0", "10.0.0.10",
-					      "128.0.0.1", "::",	    "::1",	"2001:db8::" };
+	static const char *const sorted[] = { "0.0.0.0",   "9.255.255.255", "10.0.0.0",
+		                              "10.0.0.10", "128.0.0.1",     "::",
+		                              "::1",       "2001:db8::" };
 	char buf[IP_STR_MAX];
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct ip_addr a = addr(rows[i].text), n = ip_next(&a), p = ip_prev(&n);
 
-		cr_expect(strcmp(ip_format(&n, buf), rows[i].next) == 0, "after %s: %s, expected %s", rows[i].text, buf,
-			  rows[i].next);
-		cr_expect(ip_eq(&a, &p), "before %s: %s, expected %s", rows[i].next, ip_format(&p, buf), rows[i].text);
+		cr_expect(strcmp(ip_format(&n, buf), rows[i].next) == 0,
+		          "after %s: %s, expected %s", rows[i].text, buf, rows[i].next);
+		cr_expect(ip_eq(&a, &p), "before %s: %s, expected %s", rows[i].next,
+		          ip_format(&p, buf), rows[i].text);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(sorted); i++)
 		for (size_t k = 0; k < ARRAY_SIZE(sorted); k++) {
 			struct ip_addr a = addr(sorted[i]), b = addr(sorted[k]);
 			int r = ip_cmp(&a, &b);
 
-			cr_expect((r > 0) - (r < 0) == (i > k) - (i < k), "%s and %s: %d", sorted[i], sorted[k], r);
-			cr_expect(ip_eq(&a, &b) == (i == k), "%s and %s: equal is %d", sorted[i], sorted[k],
-				  ip_eq(&a, &b));
+			cr_expect((r > 0) - (r < 0) == (i > k) - (i < k), "%s and %s: %d",
+			          sorted[i], sorted[k], r);
+			cr_expect(ip_eq(&a, &b) == (i == k), "%s and %s: equal is %d", sorted[i],
+			          sorted[k], ip_eq(&a, &b));
 		}
 }
 
@@ -175,12 +186,18 @@ Test(ip, kinds)
 		const char *text;
 		const char *kinds; /* loopback, multicast, unspecified, link-local */
 	} rows[] = {
-		{ "127.0.0.1", "l" },	   { "127.255.0.1", "l" },     { "128.0.0.1", "" },    { "::1", "l" },
-		{ "::2", "" },		   { "224.0.0.1", "m" },       { "239.1.1.1", "m" },   { "240.0.0.1", "" },
-		{ "223.1.1.1", "" },	   { "ff02::1", "m" },	       { "fe00::1", "" },      { "0.0.0.0", "u" },
-		{ "::", "u" },		   { "0.0.0.1", "" },	       { "169.254.1.1", "k" }, { "169.253.1.1", "" },
-		{ "fe80::1", "k" },	   { "febf::1", "k" },	       { "fec0::1", "" },      { "fe7f::1", "" },
-		{ "1::", "" },		   { "::ffff:127.0.0.1", "l" }, { "10.0.0.1", "" },
+		{ "127.0.0.1", "l" },   { "127.255.0.1", "l" },
+		{ "128.0.0.1", "" },    { "::1", "l" },
+		{ "::2", "" },          { "224.0.0.1", "m" },
+		{ "239.1.1.1", "m" },   { "240.0.0.1", "" },
+		{ "223.1.1.1", "" },    { "ff02::1", "m" },
+		{ "fe00::1", "" },      { "0.0.0.0", "u" },
+		{ "::", "u" },          { "0.0.0.1", "" },
+		{ "169.254.1.1", "k" }, { "169.253.1.1", "" },
+		{ "fe80::1", "k" },     { "febf::1", "k" },
+		{ "fec0::1", "" },      { "fe7f::1", "" },
+		{ "1::", "" },          { "::ffff:127.0.0.1", "l" },
+		{ "10.0.0.1", "" },
 	};
 	struct ip_addr none = { .family = AF_UNSPEC };
 
@@ -189,14 +206,14 @@ Test(ip, kinds)
 		char found[5];
 
 		(void)snprintf(found, sizeof(found), "%s%s%s%s", ip_is_loopback(&a) ? "l" : "",
-			       ip_is_multicast(&a) ? "m" : "", ip_is_unspecified(&a) ? "u" : "",
-			       ip_is_link_local(&a) ? "k" : "");
-		cr_expect(strcmp(found, rows[i].kinds) == 0, "%s: \"%s\", expected \"%s\"", rows[i].text, found,
-			  rows[i].kinds);
+		               ip_is_multicast(&a) ? "m" : "", ip_is_unspecified(&a) ? "u" : "",
+		               ip_is_link_local(&a) ? "k" : "");
+		cr_expect(strcmp(found, rows[i].kinds) == 0, "%s: \"%s\", expected \"%s\"",
+		          rows[i].text, found, rows[i].kinds);
 	}
 	cr_expect(!ip_is_loopback(&none) && !ip_is_multicast(&none) && !ip_is_unspecified(&none) &&
-			  !ip_is_link_local(&none) && !ip_is_set(&none),
-		  "no address is of some kind");
+	                  !ip_is_link_local(&none) && !ip_is_set(&none),
+	          "no address is of some kind");
 	cr_expect(ip_bits(AF_UNSPEC) == 0 && ip_size(AF_UNSPEC) == 0, "no address has a width");
 }
 
@@ -213,10 +230,11 @@ Test(ip, prefixes)
 		{ "10.1.2.3/9", "10.1.2.3/9", "10.0.0.0", "10.127.255.255" },
 		{ "10.1.2.3/0", "10.1.2.3/0", "0.0.0.0", "255.255.255.255" },
 		{ "10.0.0.0/024", "10.0.0.0/24", "10.0.0.0", "10.0.0.255" }, /* Go allows it here */
-		{ "2001:db8::1/64", "2001:db8::1/64", "2001:db8::", "2001:db8::ffff:ffff:ffff:ffff" },
+		{ "2001:db8::1/64", "2001:db8::1/64",
+		  "2001:db8::", "2001:db8::ffff:ffff:ffff:ffff" },
 		{ "2001:db8::1/127", "2001:db8::1/127", "2001:db8::", "2001:db8::1" },
-		{ "2001:db8:ffff::/33", "2001:db8:ffff::/33", "2001:db8:8000::",
-		  "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff" },
+		{ "2001:db8:ffff::/33", "2001:db8:ffff::/33",
+		  "2001:db8:8000::", "2001:db8:ffff:ffff:ffff:ffff:ffff:ffff" },
 		{ "::/0", "::/0", "::", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff" },
 		{ "::ffff:10.1.2.3/120", "10.1.2.3/24", "10.1.2.0", "10.1.2.255" },
 		{ "::ffff:10.1.2.3/96", "10.1.2.3/0", "0.0.0.0", "255.255.255.255" },
@@ -244,19 +262,20 @@ Test(ip, prefixes)
 		bool ok = prefix_parse(rows[i].text, &p);
 
 		cr_expect(ok == (rows[i].want != NULL), "\"%s\": %s, expected %s", rows[i].text,
-			  ok ? prefix_format(&p, buf) : "refused", rows[i].want ? rows[i].want : "refused");
+		          ok ? prefix_format(&p, buf) : "refused",
+		          rows[i].want ? rows[i].want : "refused");
 		if (!ok || !rows[i].want)
 			continue;
-		cr_expect(strcmp(prefix_format(&p, buf), rows[i].want) == 0, "\"%s\": %s, expected %s", rows[i].text,
-			  buf, rows[i].want);
+		cr_expect(strcmp(prefix_format(&p, buf), rows[i].want) == 0,
+		          "\"%s\": %s, expected %s", rows[i].text, buf, rows[i].want);
 		a = prefix_network(&p);
-		cr_expect(strcmp(ip_format(&a, buf), rows[i].network) == 0, "first of %s: %s, expected %s",
-			  rows[i].text, buf, rows[i].network);
+		cr_expect(strcmp(ip_format(&a, buf), rows[i].network) == 0,
+		          "first of %s: %s, expected %s", rows[i].text, buf, rows[i].network);
 		a = prefix_last(&p);
-		cr_expect(strcmp(ip_format(&a, buf), rows[i].last) == 0, "last of %s: %s, expected %s", rows[i].text,
-			  buf, rows[i].last);
+		cr_expect(strcmp(ip_format(&a, buf), rows[i].last) == 0,
+		          "last of %s: %s, expected %s", rows[i].text, buf, rows[i].last);
 	}
-	cr_expect(!prefix_parse(NULL, &(struct ip_prefix){ .len = 0 }), "NULL: accepted");
+	cr_expect(!prefix_parse(NULL, &(struct ip_prefix) { .len = 0 }), "NULL: accepted");
 }
 
 Test(ip, prefix_relations)
@@ -288,47 +307,52 @@ Test(ip, prefix_relations)
 		struct ip_prefix p = prefix(rows[i].p), q = prefix(rows[i].q);
 		bool c = prefix_contains(&p, &q.addr), o = prefix_overlaps(&p, &q);
 
-		cr_expect(c == rows[i].contains, "%s contains the address of %s: %d", rows[i].p, rows[i].q, c);
+		cr_expect(c == rows[i].contains, "%s contains the address of %s: %d", rows[i].p,
+		          rows[i].q, c);
 		cr_expect(o == rows[i].overlaps, "%s overlaps %s: %d", rows[i].p, rows[i].q, o);
-		cr_expect(prefix_overlaps(&q, &p) == o, "%s and %s: overlap is not symmetric", rows[i].p, rows[i].q);
-		cr_expect(prefix_is_default(&p) == (strchr(rows[i].p, '/')[1] == '0'), "%s: default is %d", rows[i].p,
-			  prefix_is_default(&p));
+		cr_expect(prefix_overlaps(&q, &p) == o, "%s and %s: overlap is not symmetric",
+		          rows[i].p, rows[i].q);
+		cr_expect(prefix_is_default(&p) == (strchr(rows[i].p, '/')[1] == '0'),
+		          "%s: default is %d", rows[i].p, prefix_is_default(&p));
 	}
-	cr_expect(!prefix_contains(&none, &none.addr) && !prefix_overlaps(&none, &none) && !prefix_is_default(&none),
-		  "no prefix contains, overlaps or is the default");
+	cr_expect(!prefix_contains(&none, &none.addr) && !prefix_overlaps(&none, &none) &&
+	                  !prefix_is_default(&none),
+	          "no prefix contains, overlaps or is the default");
 }
 
 /* Every length of both families against a bit-by-bit oracle */
 Test(ip, prefix_lengths)
 {
-	static const char *const texts[] = { "170.85.204.51", "a5a5:5a5a:ffff:0:1234:8421:7fff:8001" };
+	static const char *const texts[] = { "170.85.204.51",
+		                             "a5a5:5a5a:ffff:0:1234:8421:7fff:8001" };
 
 	for (size_t t = 0; t < ARRAY_SIZE(texts); t++) {
 		struct ip_addr a = addr(texts[t]);
 		struct ip_prefix host = prefix_host(&a);
 
-		cr_expect(host.len == ip_bits(a.family) && ip_eq(&host.addr, &a), "%s as a host: /%u", texts[t],
-			  host.len);
+		cr_expect(host.len == ip_bits(a.family) && ip_eq(&host.addr, &a),
+		          "%s as a host: /%u", texts[t], host.len);
 		for (unsigned int len = 0; len <= ip_bits(a.family); len++) {
 			struct ip_prefix p = { .addr = a, .len = (uint8_t)len };
-			struct ip_addr first = prefix_network(&p), last = prefix_last(&p), before, after;
+			struct ip_addr first = prefix_network(&p), last = prefix_last(&p), before,
+				       after;
 
 			for (unsigned int b = 0; b < ip_bits(a.family); b++) {
 				unsigned int shift = 7 - b % 8, was = a.bytes[b / 8] >> shift & 1;
 
 				cr_assert((first.bytes[b / 8] >> shift & 1U) == (b < len ? was : 0),
-					  "%s/%u: bit %u of the first address", texts[t], len, b);
+				          "%s/%u: bit %u of the first address", texts[t], len, b);
 				cr_assert((last.bytes[b / 8] >> shift & 1U) == (b < len ? was : 1),
-					  "%s/%u: bit %u of the last address", texts[t], len, b);
+				          "%s/%u: bit %u of the last address", texts[t], len, b);
 			}
 			before = ip_prev(&first);
 			after = ip_next(&last);
-			cr_assert(prefix_contains(&p, &first) && prefix_contains(&p, &last), "%s/%u: own edges",
-				  texts[t], len);
-			cr_assert(prefix_contains(&p, &before) == (len == 0), "%s/%u: the address before", texts[t],
-				  len);
-			cr_assert(prefix_contains(&p, &after) == (len == 0), "%s/%u: the address after", texts[t],
-				  len);
+			cr_assert(prefix_contains(&p, &first) && prefix_contains(&p, &last),
+			          "%s/%u: own edges", texts[t], len);
+			cr_assert(prefix_contains(&p, &before) == (len == 0),
+			          "%s/%u: the address before", texts[t], len);
+			cr_assert(prefix_contains(&p, &after) == (len == 0),
+			          "%s/%u: the address after", texts[t], len);
 		}
 	}
 }
@@ -360,8 +384,10 @@ Test(ip, mac)
 		bool ok = mac_parse(rows[i].text, mac);
 		const char *want = rows[i].want ? rows[i].want : "ee:ee:ee:ee:ee:ee";
 
-		cr_expect(ok == (rows[i].want != NULL), "\"%s\": %s", rows[i].text, ok ? "accepted" : "refused");
-		cr_expect(strcmp(mac_format(mac, buf), want) == 0, "\"%s\": %s, expected %s", rows[i].text, buf, want);
+		cr_expect(ok == (rows[i].want != NULL), "\"%s\": %s", rows[i].text,
+		          ok ? "accepted" : "refused");
+		cr_expect(strcmp(mac_format(mac, buf), want) == 0, "\"%s\": %s, expected %s",
+		          rows[i].text, buf, want);
 	}
-	cr_expect(!mac_parse(NULL, (uint8_t[6]){ 0 }), "NULL: accepted");
+	cr_expect(!mac_parse(NULL, (uint8_t[6]) { 0 }), "NULL: accepted");
 }

@@ -26,7 +26,8 @@ static void capture_begin(struct capture *c)
 	c->err = memfd_create("err", MFD_CLOEXEC);
 	c->old_out = dup(STDOUT_FILENO);
 	c->old_err = dup(STDERR_FILENO);
-	cr_assert(c->out >= 0 && c->err >= 0 && c->old_out >= 0 && c->old_err >= 0, "capture: %s", strerror(errno));
+	cr_assert(c->out >= 0 && c->err >= 0 && c->old_out >= 0 && c->old_err >= 0, "capture: %s",
+	          strerror(errno));
 	(void)dup2(c->out, STDOUT_FILENO);
 	(void)dup2(c->err, STDERR_FILENO);
 }
@@ -65,10 +66,12 @@ Test(log, levels)
 		enum log_level level;
 		const char *want;
 	} rows[] = {
-		{ "before log_open()", false, NULL, LOG_LEVEL_ERROR, "cnida: error: E1\ncnida: warn: W2\n" },
+		{ "before log_open()", false, NULL, LOG_LEVEL_ERROR,
+		  "cnida: error: E1\ncnida: warn: W2\n" },
 		{ "error", true, NULL, LOG_LEVEL_ERROR, "cnida: error: E1\n" },
 		{ "warn", true, "stderr", LOG_LEVEL_WARN, "cnida: error: E1\ncnida: warn: W2\n" },
-		{ "info", true, "stderr", LOG_LEVEL_INFO, "cnida: error: E1\ncnida: warn: W2\ncnida: info: I3\n" },
+		{ "info", true, "stderr", LOG_LEVEL_INFO,
+		  "cnida: error: E1\ncnida: warn: W2\ncnida: info: I3\n" },
 		{ "debug", true, NULL, LOG_LEVEL_DEBUG,
 		  "cnida: error: E1\ncnida: warn: W2\ncnida: info: I3\ncnida: debug: D4\n" },
 	};
@@ -82,8 +85,8 @@ Test(log, levels)
 			log_open(rows[i].target, rows[i].level);
 		log_each();
 		capture_end(&c, out, err, sizeof(out));
-		cr_expect(strcmp(err, rows[i].want) == 0, "%s: \"%s\", expected \"%s\"", rows[i].name, err,
-			  rows[i].want);
+		cr_expect(strcmp(err, rows[i].want) == 0, "%s: \"%s\", expected \"%s\"",
+		          rows[i].name, err, rows[i].want);
 		cr_expect(out[0] == '\0', "%s: \"%s\" on stdout", rows[i].name, out);
 	}
 }
@@ -94,16 +97,21 @@ Test(log, level_names)
 		const char *text;
 		int want;
 	} rows[] = {
-		{ "error", LOG_LEVEL_ERROR }, { "WARN", LOG_LEVEL_WARN }, { "Info", LOG_LEVEL_INFO },
-		{ "debug", LOG_LEVEL_DEBUG }, { "", -1 },		  { "warning", -1 },
-		{ "err", -1 },		      { NULL, -1 },
+		{ "error", LOG_LEVEL_ERROR },
+		{ "WARN", LOG_LEVEL_WARN },
+		{ "Info", LOG_LEVEL_INFO },
+		{ "debug", LOG_LEVEL_DEBUG },
+		{ "", -1 },
+		{ "warning", -1 },
+		{ "err", -1 },
+		{ NULL, -1 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		int r = log_level_parse(rows[i].text);
 
-		cr_expect(r == rows[i].want, "\"%s\": %d, expected %d", rows[i].text ? rows[i].text : "NULL", r,
-			  rows[i].want);
+		cr_expect(r == rows[i].want, "\"%s\": %d, expected %d",
+		          rows[i].text ? rows[i].text : "NULL", r, rows[i].want);
 	}
 }
 
@@ -112,8 +120,14 @@ Test(log, one_clean_line)
 	static const struct {
 		const char *text, *want;
 	} rows[] = {
-		{ "a\nb", "a?b" },     { "a\r\n", "a??" },   { "\x1b[31mred", "?[31mred" }, { "tab\there", "tab here" },
-		{ "del\x7f", "del?" }, { "caf\xc3\xa9", "caf\xc3\xa9" }, { "100%s", "100%s" },	    { "", "" },
+		{ "a\nb", "a?b" },
+		{ "a\r\n", "a??" },
+		{ "\x1b[31mred", "?[31mred" },
+		{ "tab\there", "tab here" },
+		{ "del\x7f", "del?" },
+		{ "caf\xc3\xa9", "caf\xc3\xa9" },
+		{ "100%s", "100%s" },
+		{ "", "" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
@@ -126,7 +140,8 @@ Test(log, one_clean_line)
 		cr_expect(errno == ENOTTY, "errno is %d, expected %d", errno, ENOTTY);
 		capture_end(&c, out, err, sizeof(out));
 		(void)snprintf(want, sizeof(want), "cnida: error: %s\n", rows[i].want);
-		cr_expect(strcmp(err, want) == 0, "\"%s\": \"%s\", expected \"%s\"", rows[i].text, err, want);
+		cr_expect(strcmp(err, want) == 0, "\"%s\": \"%s\", expected \"%s\"", rows[i].text,
+		          err, want);
 	}
 }
 
@@ -145,13 +160,15 @@ Test(log, long_lines)
 		log_error("%s", text);
 		capture_end(&c, out, err, sizeof(out));
 		len = strlen(err);
-		cr_assert(len <= 1023 && len > 0 && err[len - 1] == '\n', "%zu bytes: a line of %zu", n, len);
+		cr_assert(len <= 1023 && len > 0 && err[len - 1] == '\n',
+		          "%zu bytes: a line of %zu", n, len);
 		if (n + strlen("cnida: error: \n") <= 1023)
 			cr_assert(len == n + strlen("cnida: error: \n") && !strstr(err, "..."),
-				  "%zu bytes: a line of %zu, expected all of it", n, len);
+			          "%zu bytes: a line of %zu, expected all of it", n, len);
 		else
 			cr_assert(len == 1023 && strcmp(err + len - 4, "...\n") == 0,
-				  "%zu bytes: a line of %zu that ends in \"%s\"", n, len, err + len - 4);
+			          "%zu bytes: a line of %zu that ends in \"%s\"", n, len,
+			          err + len - 4);
 	}
 }
 
@@ -176,11 +193,15 @@ Test(log, file)
 	(void)unlink(path);
 	(void)!pread(fd, text, sizeof(text) - 1, 0);
 
-	cr_expect(sscanf(text, "20%*2d-%*2d-%*2dT%*2d:%*2d:%*2d.%3uZ %d %n", &ms, &pid, &end) == 2 && end > 0,
-		  "no time and process ID in \"%s\"", text);
+	cr_expect(sscanf(text, "20%*2d-%*2d-%*2dT%*2d:%*2d:%*2d.%3uZ %d %n", &ms, &pid, &end) ==
+	                          2 &&
+	                  end > 0,
+	          "no time and process ID in \"%s\"", text);
 	cr_expect(pid == (int)getpid(), "process %d, expected %d", pid, (int)getpid());
-	cr_expect(strncmp(text + end, "cnida: info: first\n20", 21) == 0, "first line: \"%s\"", text + end);
-	cr_expect(strstr(text, " cnida: error: second\n") != NULL, "no second line in \"%s\"", text);
+	cr_expect(strncmp(text + end, "cnida: info: first\n20", 21) == 0, "first line: \"%s\"",
+	          text + end);
+	cr_expect(strstr(text, " cnida: error: second\n") != NULL, "no second line in \"%s\"",
+	          text);
 	(void)snprintf(want, sizeof(want), "cnida: error: to stderr again\n");
 	cr_expect(strcmp(err, want) == 0, "stderr: \"%s\", expected \"%s\"", err, want);
 	cr_expect(out[0] == '\0', "stdout: \"%s\"", out);
@@ -200,8 +221,10 @@ Test(log, target_that_does_not_open)
 		cr_expect(errno == ENOTTY, "%s: errno is %d", targets[i], errno);
 		log_error("still heard");
 		capture_end(&c, out, err, sizeof(out));
-		cr_expect(strncmp(err, "cnida: warn: log ", 17) == 0, "%s: no warning in \"%s\"", targets[i], err);
-		cr_expect(strstr(err, "\ncnida: error: still heard\n") != NULL, "%s: \"%s\"", targets[i], err);
+		cr_expect(strncmp(err, "cnida: warn: log ", 17) == 0, "%s: no warning in \"%s\"",
+		          targets[i], err);
+		cr_expect(strstr(err, "\ncnida: error: still heard\n") != NULL, "%s: \"%s\"",
+		          targets[i], err);
 		cr_expect(out[0] == '\0', "%s: \"%s\" on stdout", targets[i], out);
 	}
 }

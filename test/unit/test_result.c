@@ -40,41 +40,41 @@ static void lift(const char *name, const char *text, enum cni_version config, st
 }
 
 /* What dual-stack host-local prints, in its three shapes. */
-#define IPAM_020 \
+#define IPAM_020                                                                                                   \
 	"{\"cniVersion\":\"0.2.0\",\"ip4\":{\"ip\":\"10.9.1.3/29\",\"gateway\":\"10.9.1.1\",\"routes\":[{\"dst\":" \
-	"\"0.0.0.0/0\"}]},\"ip6\":{\"ip\":\"2001:db8::3/64\",\"gateway\":\"2001:db8::1\",\"routes\":[{\"dst\":" \
+	"\"0.0.0.0/0\"}]},\"ip6\":{\"ip\":\"2001:db8::3/64\",\"gateway\":\"2001:db8::1\",\"routes\":[{\"dst\":"    \
 	"\"::/0\",\"gw\":\"2001:db8::1\"}]},\"dns\":{}}"
-#define IPAM_040 \
+#define IPAM_040                                                                                                       \
 	"{\"cniVersion\":\"0.4.0\",\"ips\":[{\"version\":\"4\",\"address\":\"10.9.1.3/29\",\"gateway\":\"10.9.1.1\"}," \
-	"{\"version\":\"6\",\"address\":\"2001:db8::3/64\",\"gateway\":\"2001:db8::1\"}],\"routes\":[{\"dst\":" \
+	"{\"version\":\"6\",\"address\":\"2001:db8::3/64\",\"gateway\":\"2001:db8::1\"}],\"routes\":[{\"dst\":"        \
 	"\"0.0.0.0/0\"},{\"dst\":\"::/0\",\"gw\":\"2001:db8::1\"}],\"dns\":{}}"
-#define IPAM_110 \
+#define IPAM_110                                                                                     \
 	"{\"cniVersion\":\"1.1.0\",\"ips\":[{\"address\":\"10.9.1.3/29\",\"gateway\":\"10.9.1.1\"}," \
-	"{\"address\":\"2001:db8::3/64\",\"gateway\":\"2001:db8::1\"}],\"routes\":[{\"dst\":" \
+	"{\"address\":\"2001:db8::3/64\",\"gateway\":\"2001:db8::1\"}],\"routes\":[{\"dst\":"        \
 	"\"0.0.0.0/0\"},{\"dst\":\"::/0\",\"gw\":\"2001:db8::1\"}]}"
 
 /* Everything that 1.1.0 can say. */
-#define FULL_110 \
-	"{\"cniVersion\":\"1.1.0\",\"interfaces\":[{\"name\":\"cni0\",\"mac\":\"00:11:22:33:44:55\",\"mtu\":1400}," \
-	"{\"name\":\"eth0\",\"mac\":\"00:11:22:33:44:66\",\"sandbox\":\"/run/netns/a\",\"socketPath\":\"/run/s\"," \
-	"\"pciID\":\"8086:9a01\"}],\"ips\":[{\"interface\":0,\"address\":\"10.1.2.3/24\",\"gateway\":\"10.1.2.1\"}," \
-	"{\"interface\":1,\"address\":\"2001:db8:1::3/64\"},{\"address\":\"10.1.2.4/24\"}],\"routes\":[{\"dst\":" \
+#define FULL_110                                                                                                      \
+	"{\"cniVersion\":\"1.1.0\",\"interfaces\":[{\"name\":\"cni0\",\"mac\":\"00:11:22:33:44:55\",\"mtu\":1400},"   \
+	"{\"name\":\"eth0\",\"mac\":\"00:11:22:33:44:66\",\"sandbox\":\"/run/netns/a\",\"socketPath\":\"/run/s\","    \
+	"\"pciID\":\"8086:9a01\"}],\"ips\":[{\"interface\":0,\"address\":\"10.1.2.3/24\",\"gateway\":\"10.1.2.1\"},"  \
+	"{\"interface\":1,\"address\":\"2001:db8:1::3/64\"},{\"address\":\"10.1.2.4/24\"}],\"routes\":[{\"dst\":"     \
 	"\"15.5.6.8/24\",\"gw\":\"15.5.6.1\",\"mtu\":1300,\"advmss\":1260,\"priority\":100,\"table\":0,\"scope\":0}," \
-	"{\"dst\":\"1111:dddd::aaaa/80\"}],\"dns\":{\"nameservers\":[\"1.2.3.4\"],\"domain\":\"local\",\"search\":" \
+	"{\"dst\":\"1111:dddd::aaaa/80\"}],\"dns\":{\"nameservers\":[\"1.2.3.4\"],\"domain\":\"local\",\"search\":"   \
 	"[\"a\",\"b\"],\"options\":[\"ndots:5\"]}}"
 #define DNS_FULL \
 	"\"dns\":{\"nameservers\":[\"1.2.3.4\"],\"domain\":\"local\",\"search\":[\"a\",\"b\"],\"options\":[\"ndots:5\"]}"
-#define FULL_040 \
-	"{\"cniVersion\":\"0.4.0\",\"interfaces\":[{\"name\":\"cni0\",\"mac\":\"00:11:22:33:44:55\"}," \
-	"{\"name\":\"eth0\",\"mac\":\"00:11:22:33:44:66\",\"sandbox\":\"/run/netns/a\"}]," \
-	"\"ips\":[{\"version\":\"4\",\"interface\":0,\"address\":\"10.1.2.3/24\",\"gateway\":\"10.1.2.1\"}," \
-	"{\"version\":\"6\",\"interface\":1,\"address\":\"2001:db8:1::3/64\"}," \
-	"{\"version\":\"4\",\"address\":\"10.1.2.4/24\"}],\"routes\":[{\"dst\":" \
+#define FULL_040                                                                                                      \
+	"{\"cniVersion\":\"0.4.0\",\"interfaces\":[{\"name\":\"cni0\",\"mac\":\"00:11:22:33:44:55\"},"                \
+	"{\"name\":\"eth0\",\"mac\":\"00:11:22:33:44:66\",\"sandbox\":\"/run/netns/a\"}],"                            \
+	"\"ips\":[{\"version\":\"4\",\"interface\":0,\"address\":\"10.1.2.3/24\",\"gateway\":\"10.1.2.1\"},"          \
+	"{\"version\":\"6\",\"interface\":1,\"address\":\"2001:db8:1::3/64\"},"                                       \
+	"{\"version\":\"4\",\"address\":\"10.1.2.4/24\"}],\"routes\":[{\"dst\":"                                      \
 	"\"15.5.6.8/24\",\"gw\":\"15.5.6.1\",\"mtu\":1300,\"advmss\":1260,\"priority\":100,\"table\":0,\"scope\":0}," \
 	"{\"dst\":\"1111:dddd::aaaa/80\"}]," DNS_FULL "}"
-#define FULL_010 \
+#define FULL_010                                                                                                   \
 	"{\"cniVersion\":\"0.1.0\",\"ip4\":{\"ip\":\"10.1.2.3/24\",\"gateway\":\"10.1.2.1\",\"routes\":[{\"dst\":" \
-	"\"15.5.6.8/24\",\"gw\":\"15.5.6.1\"}]},\"ip6\":{\"ip\":\"2001:db8:1::3/64\",\"routes\":[{\"dst\":" \
+	"\"15.5.6.8/24\",\"gw\":\"15.5.6.1\"}]},\"ip6\":{\"ip\":\"2001:db8:1::3/64\",\"routes\":[{\"dst\":"        \
 	"\"1111:dddd::aaaa/80\"}]}," DNS_FULL "}"
 
 Test(result, conversions)
@@ -97,28 +97,32 @@ Test(result, conversions)
 		{ "full 1.1.0 down to 0.4.0", FULL_110, CNI_0_4_0, FULL_040 },
 		{ "full 1.1.0 down to 0.1.0", FULL_110, CNI_0_1_0, FULL_010 },
 		{ "full 0.4.0 stays", FULL_040, CNI_0_4_0, FULL_040 },
-		{ "nothing, 0.3.1", "{\"cniVersion\":\"1.0.0\"}", CNI_0_3_1, "{\"cniVersion\":\"0.3.1\",\"dns\":{}}" },
-		{ "nothing, 1.0.0", "{\"cniVersion\":\"0.3.1\",\"dns\":{}}", CNI_1_0_0, "{\"cniVersion\":\"1.0.0\"}" },
+		{ "nothing, 0.3.1", "{\"cniVersion\":\"1.0.0\"}", CNI_0_3_1,
+		  "{\"cniVersion\":\"0.3.1\",\"dns\":{}}" },
+		{ "nothing, 1.0.0", "{\"cniVersion\":\"0.3.1\",\"dns\":{}}", CNI_1_0_0,
+		  "{\"cniVersion\":\"1.0.0\"}" },
 		{ "1.0.0 keeps what 1.1.0 says", FULL_110, CNI_1_0_0, NULL },
 		{ "routes of a family without an address are dropped",
 		  "{\"cniVersion\":\"1.0.0\",\"ips\":[{\"address\":\"10.0.0.2/24\"}],\"routes\":[{\"dst\":\"::/0\"}]}",
-		  CNI_0_2_0, "{\"cniVersion\":\"0.2.0\",\"ip4\":{\"ip\":\"10.0.0.2/24\"},\"dns\":{}}" },
-		{ "only IPv6", "{\"cniVersion\":\"1.0.0\",\"ips\":[{\"address\":\"fd00::2/64\"}]}", CNI_0_1_0,
+		  CNI_0_2_0,
+		  "{\"cniVersion\":\"0.2.0\",\"ip4\":{\"ip\":\"10.0.0.2/24\"},\"dns\":{}}" },
+		{ "only IPv6", "{\"cniVersion\":\"1.0.0\",\"ips\":[{\"address\":\"fd00::2/64\"}]}",
+		  CNI_0_1_0,
 		  "{\"cniVersion\":\"0.1.0\",\"ip6\":{\"ip\":\"fd00::2/64\"},\"dns\":{}}" },
 		{ "priority 0 is as good as none",
-		  "{\"cniVersion\":\"1.1.0\",\"routes\":[{\"dst\":\"::/0\",\"priority\":0,\"mtu\":0}]}", CNI_1_1_0,
-		  "{\"cniVersion\":\"1.1.0\",\"routes\":[{\"dst\":\"::/0\"}]}" },
+		  "{\"cniVersion\":\"1.1.0\",\"routes\":[{\"dst\":\"::/0\",\"priority\":0,\"mtu\":0}]}",
+		  CNI_1_1_0, "{\"cniVersion\":\"1.1.0\",\"routes\":[{\"dst\":\"::/0\"}]}" },
 		{ "keys in any case, unknown keys, null",
 		  "{\"CNIVersion\":\"1.1.0\",\"IPs\":[{\"ADDRESS\":\"10.0.0.2/24\",\"gateway\":null,\"x\":1}],"
 		  "\"routes\":null,\"DNS\":{\"Domain\":\"d\",\"x\":[],\"search\":[]}}",
 		  CNI_1_1_0,
 		  "{\"cniVersion\":\"1.1.0\",\"ips\":[{\"address\":\"10.0.0.2/24\"}],\"dns\":{\"domain\":\"d\"}}" },
 		{ "an index into no interfaces is dropped",
-		  "{\"cniVersion\":\"1.0.0\",\"ips\":[{\"interface\":2,\"address\":\"10.0.0.2/24\"}]}", CNI_1_0_0,
-		  "{\"cniVersion\":\"1.0.0\",\"ips\":[{\"address\":\"10.0.0.2/24\"}]}" },
+		  "{\"cniVersion\":\"1.0.0\",\"ips\":[{\"interface\":2,\"address\":\"10.0.0.2/24\"}]}",
+		  CNI_1_0_0, "{\"cniVersion\":\"1.0.0\",\"ips\":[{\"address\":\"10.0.0.2/24\"}]}" },
 		{ "what 0.4.0 cannot say is not read",
-		  "{\"cniVersion\":\"0.4.0\",\"interfaces\":[{\"name\":\"a\",\"mtu\":\"x\",\"pciID\":5}]}", CNI_1_1_0,
-		  "{\"cniVersion\":\"1.1.0\",\"interfaces\":[{\"name\":\"a\"}]}" },
+		  "{\"cniVersion\":\"0.4.0\",\"interfaces\":[{\"name\":\"a\",\"mtu\":\"x\",\"pciID\":5}]}",
+		  CNI_1_1_0, "{\"cniVersion\":\"1.1.0\",\"interfaces\":[{\"name\":\"a\"}]}" },
 		{ "empty gateway, long MAC",
 		  "{\"cniVersion\":\"1.1.0\",\"interfaces\":[{\"name\":\"ib0\",\"mac\":"
 		  "\"80:00:00:48:fe:80:00:00:00:00:00:00:00:02:c9:03:00:00:00:01\"}],"
@@ -149,7 +153,8 @@ Test(result, conversions)
 			memcpy(strstr(from, "1.1.0"), cni_version_str(rows[i].to), 5);
 			expected = compact(rows[i].name, from, sorted);
 		}
-		cr_assert_str_eq(found, expected, "%s:\nexpected %s\nfound    %s", rows[i].name, expected, found);
+		cr_assert_str_eq(found, expected, "%s:\nexpected %s\nfound    %s", rows[i].name,
+		                 expected, found);
 		result_free(&res);
 	}
 }
@@ -179,7 +184,9 @@ Test(result, text_is_indented)
 	_cleanup_free_ char *text = NULL;
 
 	result_init(&res);
-	res.ifaces[0] = (struct result_iface){ .name = "lo", .mac = "00:00:00:00:00:00", .sandbox = "/run/netns/a" };
+	res.ifaces[0] = (struct result_iface) { .name = "lo",
+		                                .mac = "00:00:00:00:00:00",
+		                                .sandbox = "/run/netns/a" };
 	res.n_ifaces = 1;
 	res.ips[0].iface = 0;
 	cr_assert(prefix_parse("127.0.0.1/8", &res.ips[0].address), "prefix_parse failed");
@@ -199,10 +206,11 @@ Test(result, no_address_for_old_versions)
 
 		result_init(&res);
 		r = result_build(&res, (enum cni_version)v, &doc, &e);
-		cr_assert(r == (v <= CNI_0_2_0 ? -EINVAL : 0), "%s: found %d", cni_version_str((enum cni_version)v), r);
+		cr_assert(r == (v <= CNI_0_2_0 ? -EINVAL : 0), "%s: found %d",
+		          cni_version_str((enum cni_version)v), r);
 		cr_assert(r == 0 || (e.code == CNI_E_INTERNAL &&
-				     strcmp(e.msg, "cannot convert: no valid IP addresses") == 0),
-			  "%s: found %d %s", cni_version_str((enum cni_version)v), e.code, e.msg);
+		                     strcmp(e.msg, "cannot convert: no valid IP addresses") == 0),
+		          "%s: found %d %s", cni_version_str((enum cni_version)v), e.code, e.msg);
 	}
 }
 
@@ -213,24 +221,29 @@ Test(result, version_of_the_document)
 		enum cni_version config;
 		size_t n_ips;
 	} rows[] = {
-		{ "none: the configuration's 1.0.0", "{\"ips\":[{\"address\":\"10.0.0.2/24\"}]}", CNI_1_0_0, 1 },
-		{ "none: the configuration's 0.2.0", "{\"ips\":[{\"address\":\"10.0.0.2/24\"}]}", CNI_0_2_0, 0 },
-		{ "empty: the configuration's", "{\"cniVersion\":\"\",\"ip4\":{\"ip\":\"10.0.0.2/24\"}}", CNI_0_1_0, 1 },
-		{ "null: the configuration's", "{\"cniVersion\":null,\"ip4\":{\"ip\":\"10.0.0.2/24\"}}", CNI_0_1_0, 1 },
-		{ "its own", "{\"cniVersion\":\"0.2.0\",\"ip4\":{\"ip\":\"10.0.0.2/24\"}}", CNI_1_1_0, 1 },
+		{ "none: the configuration's 1.0.0", "{\"ips\":[{\"address\":\"10.0.0.2/24\"}]}",
+		  CNI_1_0_0, 1 },
+		{ "none: the configuration's 0.2.0", "{\"ips\":[{\"address\":\"10.0.0.2/24\"}]}",
+		  CNI_0_2_0, 0 },
+		{ "empty: the configuration's",
+		  "{\"cniVersion\":\"\",\"ip4\":{\"ip\":\"10.0.0.2/24\"}}", CNI_0_1_0, 1 },
+		{ "null: the configuration's",
+		  "{\"cniVersion\":null,\"ip4\":{\"ip\":\"10.0.0.2/24\"}}", CNI_0_1_0, 1 },
+		{ "its own", "{\"cniVersion\":\"0.2.0\",\"ip4\":{\"ip\":\"10.0.0.2/24\"}}",
+		  CNI_1_1_0, 1 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct result res;
 
 		lift(rows[i].name, rows[i].text, rows[i].config, &res);
-		cr_assert(res.n_ips == rows[i].n_ips, "%s: expected %zu addresses, found %zu", rows[i].name,
-			  rows[i].n_ips, res.n_ips);
+		cr_assert(res.n_ips == rows[i].n_ips, "%s: expected %zu addresses, found %zu",
+		          rows[i].name, rows[i].n_ips, res.n_ips);
 		result_free(&res);
 	}
 }
 
-#define IPS(entry) "{\"cniVersion\":\"1.1.0\",\"ips\":[" entry "]}"
+#define IPS(entry)    "{\"cniVersion\":\"1.1.0\",\"ips\":[" entry "]}"
 #define ROUTES(entry) "{\"cniVersion\":\"1.1.0\",\"routes\":[" entry "]}"
 #define IFACES(entry) "{\"cniVersion\":\"1.1.0\",\"interfaces\":[" entry "]}"
 
@@ -243,21 +256,25 @@ Test(result, refused)
 	} rows[] = {
 		{ "unknown version", "{\"cniVersion\":\"9.0.0\"}", 1,
 		  "cniVersion: unsupported CNI result version \"9.0.0\"" },
-		{ "version is a number", "{\"cniVersion\":1}", 6, "cniVersion: expected a string, found 1" },
-		{ "ips is no list", "{\"cniVersion\":\"1.1.0\",\"ips\":{}}", 6, "ips: expected an array, found an object" },
-		{ "an address that is none", IPS("null"), 6, "ips[0]: expected an object, found null" },
+		{ "version is a number", "{\"cniVersion\":1}", 6,
+		  "cniVersion: expected a string, found 1" },
+		{ "ips is no list", "{\"cniVersion\":\"1.1.0\",\"ips\":{}}", 6,
+		  "ips: expected an array, found an object" },
+		{ "an address that is none", IPS("null"), 6,
+		  "ips[0]: expected an object, found null" },
 		{ "no address", IPS("{}"), 6, "ips[0].address: missing" },
 		{ "address without a length", IPS("{\"address\":\"10.0.0.2\"}"), 6,
 		  "ips[0].address: invalid CIDR address: \"10.0.0.2\"" },
 		{ "length too large", IPS("{\"address\":\"10.0.0.2/33\"}"), 6,
 		  "ips[0].address: invalid CIDR address: \"10.0.0.2/33\"" },
-		{ "address is a number", IPS("{\"address\":5}"), 6, "ips[0].address: expected a string, found 5" },
+		{ "address is a number", IPS("{\"address\":5}"), 6,
+		  "ips[0].address: expected a string, found 5" },
 		{ "bad gateway in the second one",
-		  IPS("{\"address\":\"10.0.0.2/24\"},{\"address\":\"10.0.0.3/24\",\"gateway\":\"x\"}"), 6,
-		  "ips[1].gateway: invalid IP address: \"x\"" },
+		  IPS("{\"address\":\"10.0.0.2/24\"},{\"address\":\"10.0.0.3/24\",\"gateway\":\"x\"}"),
+		  6, "ips[1].gateway: invalid IP address: \"x\"" },
 		{ "version of an address is a number",
-		  "{\"cniVersion\":\"0.4.0\",\"ips\":[{\"version\":4,\"address\":\"10.0.0.2/24\"}]}", 6,
-		  "ips[0].version: expected a string, found 4" },
+		  "{\"cniVersion\":\"0.4.0\",\"ips\":[{\"version\":4,\"address\":\"10.0.0.2/24\"}]}",
+		  6, "ips[0].version: expected a string, found 4" },
 		{ "index outside",
 		  "{\"cniVersion\":\"1.1.0\",\"interfaces\":[{\"name\":\"a\"}],"
 		  "\"ips\":[{\"address\":\"10.0.0.2/24\",\"interface\":1}]}",
@@ -270,7 +287,8 @@ Test(result, refused)
 		  "ips[0].interface: expected an integer, found \"0\"" },
 		{ "interface name of 16", IFACES("{\"name\":\"abcdefghijklmnop\"}"), 6,
 		  "interfaces[0].name: too long: \"abcdefghijklmnop\"" },
-		{ "MAC is a number", IFACES("{\"mac\":5}"), 6, "interfaces[0].mac: expected a string, found 5" },
+		{ "MAC is a number", IFACES("{\"mac\":5}"), 6,
+		  "interfaces[0].mac: expected a string, found 5" },
 		{ "negative MTU", IFACES("{\"mtu\":-1}"), 6,
 		  "interfaces[0].mtu: expected an integer from 0 to 4294967295, found -1" },
 		{ "no destination", ROUTES("{}"), 6, "routes[0].dst: missing" },
@@ -289,17 +307,20 @@ Test(result, refused)
 		{ "advmss is true", ROUTES("{\"dst\":\"::/0\",\"advmss\":true}"), 6,
 		  "routes[0].advmss: expected an integer, found true" },
 		{ "ip4 without ip", "{\"cniVersion\":\"0.2.0\",\"ip4\":{}}", 6, "ip4.ip: missing" },
-		{ "ip4 of the other family", "{\"cniVersion\":\"0.2.0\",\"ip4\":{\"ip\":\"fd00::2/64\"}}", 6,
+		{ "ip4 of the other family",
+		  "{\"cniVersion\":\"0.2.0\",\"ip4\":{\"ip\":\"fd00::2/64\"}}", 6,
 		  "ip4.ip: address of the other family: \"fd00::2/64\"" },
 		{ "ip6 is no object", "{\"cniVersion\":\"0.2.0\",\"ip6\":[]}", 6,
 		  "ip6: expected an object, found an array" },
 		{ "route of ip4",
-		  "{\"cniVersion\":\"0.2.0\",\"ip4\":{\"ip\":\"10.0.0.2/24\",\"routes\":[{\"dst\":\"x\"}]}}", 6,
-		  "ip4.routes[0].dst: invalid CIDR address: \"x\"" },
-		{ "dns is no object", "{\"cniVersion\":\"1.1.0\",\"dns\":[]}", 6, "dns: expected an object, found an array" },
+		  "{\"cniVersion\":\"0.2.0\",\"ip4\":{\"ip\":\"10.0.0.2/24\",\"routes\":[{\"dst\":\"x\"}]}}",
+		  6, "ip4.routes[0].dst: invalid CIDR address: \"x\"" },
+		{ "dns is no object", "{\"cniVersion\":\"1.1.0\",\"dns\":[]}", 6,
+		  "dns: expected an object, found an array" },
 		{ "domain is a list", "{\"cniVersion\":\"1.1.0\",\"dns\":{\"domain\":[]}}", 6,
 		  "dns.domain: expected a string, found an array" },
-		{ "name server is a number", "{\"cniVersion\":\"1.1.0\",\"dns\":{\"nameservers\":[\"a\",1]}}", 6,
+		{ "name server is a number",
+		  "{\"cniVersion\":\"1.1.0\",\"dns\":{\"nameservers\":[\"a\",1]}}", 6,
 		  "dns.nameservers[1]: expected a string, found 1" },
 	};
 
@@ -309,11 +330,14 @@ Test(result, refused)
 		struct err e = { 0 };
 		int r = result_parse(doc, CNI_1_1_0, &res, &e);
 
-		cr_assert(r == -EINVAL && e.code == rows[i].code, "%s: expected %d, code %d, found %d, code %d (%s)",
-			  rows[i].name, -EINVAL, rows[i].code, r, e.code, e.msg);
-		cr_assert_str_eq(e.msg, rows[i].msg, "%s: expected %s, found %s", rows[i].name, rows[i].msg, e.msg);
-		cr_assert(!res.dns && !res.doc && res.n_ips == 0 && res.n_routes == 0 && res.n_ifaces == 0,
-			  "%s: the result is not empty", rows[i].name);
+		cr_assert(r == -EINVAL && e.code == rows[i].code,
+		          "%s: expected %d, code %d, found %d, code %d (%s)", rows[i].name, -EINVAL,
+		          rows[i].code, r, e.code, e.msg);
+		cr_assert_str_eq(e.msg, rows[i].msg, "%s: expected %s, found %s", rows[i].name,
+		                 rows[i].msg, e.msg);
+		cr_assert(!res.dns && !res.doc && res.n_ips == 0 && res.n_routes == 0 &&
+		                  res.n_ifaces == 0,
+		          "%s: the result is not empty", rows[i].name);
 	}
 	for (int i = 0; i < 2; i++) {
 		json_auto_t *doc = i ? json_array() : NULL;
@@ -321,7 +345,8 @@ Test(result, refused)
 		struct err e = { 0 };
 		int r = result_parse(doc, CNI_1_1_0, &res, &e);
 
-		cr_assert(r == -EINVAL && e.code == CNI_E_DECODE, "no object (%d): found %d, %d %s", i, r, e.code, e.msg);
+		cr_assert(r == -EINVAL && e.code == CNI_E_DECODE, "no object (%d): found %d, %d %s",
+		          i, r, e.code, e.msg);
 	}
 }
 
@@ -352,32 +377,39 @@ Test(result, bounds)
 			json_array_append_new(list, document(rows[i].name, rows[i].entry));
 		r = result_parse(doc, CNI_1_1_0, &res, &e);
 		cr_assert(r == 0, "%s: as many as allowed: found %d (%s)", rows[i].name, r, e.msg);
-		cr_assert(res.n_ifaces + res.n_ips + res.n_routes == rows[i].max, "%s: found %zu, %zu, %zu",
-			  rows[i].name, res.n_ifaces, res.n_ips, res.n_routes);
+		cr_assert(res.n_ifaces + res.n_ips + res.n_routes == rows[i].max,
+		          "%s: found %zu, %zu, %zu", rows[i].name, res.n_ifaces, res.n_ips,
+		          res.n_routes);
 		result_free(&res);
 
 		json_array_append_new(list, document(rows[i].name, rows[i].entry));
 		r = result_parse(doc, CNI_1_1_0, &res, &e);
-		cr_assert(r == -E2BIG && e.code == CNI_E_CONFIG, "%s: one more: found %d, code %d", rows[i].name, r,
-			  e.code);
-		cr_assert_str_eq(e.msg, rows[i].msg, "%s: expected %s, found %s", rows[i].name, rows[i].msg, e.msg);
+		cr_assert(r == -E2BIG && e.code == CNI_E_CONFIG, "%s: one more: found %d, code %d",
+		          rows[i].name, r, e.code);
+		cr_assert_str_eq(e.msg, rows[i].msg, "%s: expected %s, found %s", rows[i].name,
+		                 rows[i].msg, e.msg);
 	}
 }
 
 Test(result, route_of_a_configuration)
 {
-	json_auto_t *good = document("good", "{\"dst\":\"10.0.0.0/8\",\"gw\":\"10.0.0.1\",\"scope\":253,\"table\":7}");
+	json_auto_t *good =
+		document("good",
+	                 "{\"dst\":\"10.0.0.0/8\",\"gw\":\"10.0.0.1\",\"scope\":253,\"table\":7}");
 	json_auto_t *bad = document("bad", "{\"dst\":\"10.0.0.0/8\",\"gw\":1}");
 	struct result_route route;
 	struct err e = { 0 };
 	int r = route_parse(good, "ipam.routes[0]", &route, &e);
 
 	cr_assert(r == 0, "good: found %d (%s)", r, e.msg);
-	cr_assert(route.has_scope && route.scope == 253 && route.has_table && route.table == 7 && !route.has_priority,
-		  "good: found scope %d, table %u", route.scope, route.table);
+	cr_assert(route.has_scope && route.scope == 253 && route.has_table && route.table == 7 &&
+	                  !route.has_priority,
+	          "good: found scope %d, table %u", route.scope, route.table);
 	r = route_parse(bad, "ipam.routes[0]", &route, &e);
-	cr_assert(r < 0 && e.code == CNI_E_CONFIG, "bad: expected code 7, found %d, code %d", r, e.code);
-	cr_assert_str_eq(e.msg, "ipam.routes[0].gw: expected a string, found 1", "bad: found %s", e.msg);
+	cr_assert(r < 0 && e.code == CNI_E_CONFIG, "bad: expected code 7, found %d, code %d", r,
+	          e.code);
+	cr_assert_str_eq(e.msg, "ipam.routes[0].gw: expected a string, found 1", "bad: found %s",
+	                 e.msg);
 	cr_assert(route.has_table, "bad: the route was changed");
 }
 
@@ -428,7 +460,8 @@ static sa_family_t any_family(void)
 
 static struct ip_prefix any_prefix(sa_family_t family)
 {
-	return (struct ip_prefix){ .addr = any_addr(family), .len = (uint8_t)any(ip_bits(family) + 1) };
+	return (struct ip_prefix) { .addr = any_addr(family),
+		                    .len = (uint8_t)any(ip_bits(family) + 1) };
 }
 
 static struct result_route any_route(void)
@@ -460,7 +493,8 @@ static void any_result(struct result *r)
 	for (size_t i = 0; i < r->n_ifaces; i++) {
 		(void)snprintf(r->ifaces[i].name, sizeof(r->ifaces[i].name), "if%u", any(1000));
 		if (any(2))
-			(void)snprintf(r->ifaces[i].mac, sizeof(r->ifaces[i].mac), "02:00:00:00:00:%02x", any(256));
+			(void)snprintf(r->ifaces[i].mac, sizeof(r->ifaces[i].mac),
+			               "02:00:00:00:00:%02x", any(256));
 		r->ifaces[i].mtu = any(3) ? 0 : any(UINT32_MAX);
 		r->ifaces[i].sandbox = texts[any(4)];
 		r->ifaces[i].socket_path = texts[any(4)];
@@ -479,8 +513,8 @@ static void any_result(struct result *r)
 	for (size_t i = 0; i < r->n_routes; i++)
 		r->routes[i] = any_route();
 	if (any(2))
-		r->dns = json_pack("{s:[s], s:s, s:[], x:i}", "nameservers", "10.0.0.10", "domain", any(2) ? "d" : "",
-				   "search", 1);
+		r->dns = json_pack("{s:[s], s:s, s:[], s:i}", "nameservers", "10.0.0.10", "domain",
+		                   any(2) ? "d" : "", "search", "unknown", 1);
 	if (any(2)) {
 		json_decref(r->dns);
 		r->dns = json_pack("{s:[s,s]}", "options", "ndots:5", "a");
@@ -497,7 +531,8 @@ static void check_stable(const struct result *r, enum cni_version v, unsigned in
 	int n = result_text(r, v, &first, &e);
 
 	if (n < 0) {
-		cr_assert(v <= CNI_0_2_0 && r->n_ips == 0, "round %u, %s: found %s", round, cni_version_str(v), e.msg);
+		cr_assert(v <= CNI_0_2_0 && r->n_ips == 0, "round %u, %s: found %s", round,
+		          cni_version_str(v), e.msg);
 		return;
 	}
 	n = jparse(first, strlen(first), &doc, &e);
@@ -506,8 +541,8 @@ static void check_stable(const struct result *r, enum cni_version v, unsigned in
 	cr_assert(n == 0, "round %u, %s: found %s in %s", round, cni_version_str(v), e.msg, first);
 	n = result_text(&again, v, &second, &e);
 	cr_assert(n == 0, "round %u, %s: found %s", round, cni_version_str(v), e.msg);
-	cr_assert_str_eq(second, first, "round %u, %s: expected %s, found %s", round, cni_version_str(v), first,
-			 second);
+	cr_assert_str_eq(second, first, "round %u, %s: expected %s, found %s", round,
+	                 cni_version_str(v), first, second);
 	result_free(&again);
 }
 
@@ -523,10 +558,11 @@ static void check_lossless(const struct result *r, enum cni_version v, unsigned 
 		return;
 	cr_assert(result_text(r, CNI_1_1_0, &full, &e) == 0, "round %u: found %s", round, e.msg);
 	cr_assert(jparse(full, strlen(full), &doc, &e) == 0, "round %u: found %s", round, e.msg);
-	cr_assert(result_parse(doc, CNI_0_1_0, &again, &e) == 0, "round %u: found %s", round, e.msg);
+	cr_assert(result_parse(doc, CNI_0_1_0, &again, &e) == 0, "round %u: found %s", round,
+	          e.msg);
 	cr_assert(result_text(&again, v, &indirect, &e) == 0, "round %u: found %s", round, e.msg);
-	cr_assert_str_eq(indirect, direct, "round %u, %s: expected %s, found %s", round, cni_version_str(v), direct,
-			 indirect);
+	cr_assert_str_eq(indirect, direct, "round %u, %s: expected %s, found %s", round,
+	                 cni_version_str(v), direct, indirect);
 	result_free(&again);
 }
 

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * doctor_state.c - attachments, tables and address stores: what is stale or lost
+ */
+#include "base/cleanup.h"
+#include "base/fs.h"
+#include "cli/doctor.h"
+#include "endpoint/elements.h"
+#include "endpoint/gc.h"
+#include "endpoint/record.h"
+#include "kernel/sysctl.h"
+
+#include <errno.h>
+#include <net/if.h>
+#include <string.h>
+#include <unistd.h>
+
+struct tally {
+	struct diagnosis *d;
+	unsigned int ready, adding, no_link, elements_lost;
+	char example[300]; /* what one of the lost elements is */
+};
+
+static int count_record(const struct record *r, void *arg, struct err *e)
+{
+	struct tally *t = arg;
+	struct err why;
+
+	(void)e;
+	if (!*r->network || !record_alive(r))
+		return 0; /* the sweep tells */
+	if (!r->ready)
+		t->adding++;
+	else if (if_nametoindex(r->name) == 0)
+		t->no_link++;
+	else
+		t->ready++;
+	if (r->ready && elements_check(r, &why) < 0 && t->elements_lost++ == 0)
+		(void)snprintf(t->example, sizeof(t->example), "%.299s", why.msg);
+	return 0;
+}
+
+static void look_at_records(struct diagnosis *d)
+{
+	struct tally t = { .d = d };
+	struct err e;
+
+	if (record_each(count_record, &t, &e) < 0) {
+		diagnose(d, FINDING_FAIL, "attachments", "check the folder's owner and the file system", "%s", e.msg);
+		return;
+	}
+	diagnose(d, FINDING_OK, "attachments", "", "%u ready, %u being added", t.ready, t.adding);
+	if (t.no_link)
+		diagnose(d, FINDING_FAIL, "attachments", "restart those pods (cnida list shows them)",
+			 "%u lost their link on the node", t.no_link);
+	if (t.elements_lost)
+		diagnose(d, FINDING_FAIL, "nftables", "run: cnida gc (the next ADD restores them too)",
+			 "%u attachments lost rules: %s", t.elements_lost, t.example);
+	else
+		diagnose(d, FINDING_OK, "nftables", "", "every attachment has its rules");
+}
+
+struct stale {
+	unsigned int n;
+	char first[300];
+};
+
+static void seen(const char *what, const char *why, void *arg)
+{
+	struct stale *s = arg;
+
+	if (s->n++ == 0)
+		(void)snprintf(s->first, sizeof(s->first), "%.150s (%.100s)", what, why);
+}
+
+static void look_for_stale(struct diagnosis *d)
+{
+	struct stale s = { 0 };
+	struct err e;
+
+	if (gc_sweep(d->data_dir, true, seen, &s, &e) < 0)
+		diagnose(d, FINDING_WARN, "stale state", "repair that first", "%s", e.msg);
+	else if (s.n)
+		diagnose(d, FINDING_WARN, "stale state", "run: cnida gc", "%u left-overs of dead containers, such as %s",
+			 s.n, s.first);
+	else
+		diagnose(d, FINDING_OK, "stale state", "", "none");
+}
+
+static void look_at_forwarding(struct diagnosis *d)
+{
+	char value[16] = "";
+	struct err e;
+
+	if (sysctl_get("net/ipv4/ip_forward", value, sizeof(value), &e) == 0 && strcmp(value, "1") == 0)
+		diagnose(d, FINDING_OK, "IPv4 forwarding", "", "on");
+	else
+		diagnose(d, FINDING_WARN, "IPv4 forwarding",
+			 "the first ADD with isGateway or ptp turns it on; if pods run already, something turned it off",
+			 "off");
+}
+
+static void look_at_stores(struct diagnosis *d)
+{
+	if (access(d->data_dir, F_OK) < 0) {
+		diagnose(d, FINDING_OK, "address stores", "", "%s is not there yet", d->data_dir);
+		return;
+	}
+	if (access(d->data_dir, W_OK) < 0)
+		diagnose(d, FINDING_FAIL, "address stores", "remount it writable or free space: no address can be taken",
+			 "%s: %s", d->data_dir, strerror(errno));
+	else
+		diagnose(d, FINDING_OK, "address stores", "", "%s is writable", d->data_dir);
+}
+
+void doctor_state(struct diagnosis *d)
+{
+	look_at_stores(d);
+	look_at_forwarding(d);
+	look_at_records(d);
+	look_for_stale(d);
+}

@@ -1,0 +1,99 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# demo.sh - the main job, for the eyes: attach pods, let them talk, detach them, show that nothing is left
+#
+#	test/lib/node test/lib/demo.sh BINDIR
+#
+# Runs inside a node of its own, so the bridge, the addresses and the rules are not the machine's. A pod is
+# a network namespace here; the calls are those of a container runtime.
+set -euo pipefail
+
+bin=$(cd "${1:?usage: demo.sh BINDIR}" && pwd)
+pods=${DEMO_PODS:-3}
+conf='{"cniVersion": "1.0.0", "name": "demo", "type": "cnida", "mode": "bridge", "bridge": "cni0",
+	"isDefaultGateway": true, "hairpinMode": true, "ipMasq": true,
+	"ipam": {"type": "host-local", "ranges": [[{"subnet": "10.244.7.0/24"}], [{"subnet": "fd00:10:244:7::/64"}]]}}'
+
+title()
+{
+	printf '\n\033[1m%s\033[0m\n' "$*"
+}
+
+# ms START - milliseconds since then
+ms()
+{
+	awk -v a="$1" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", (b - a) * 1000 }'
+}
+
+# cni VERB POD - what a runtime does: environment, configuration on standard input
+cni()
+{
+	CNI_COMMAND=$1 CNI_CONTAINERID=demo-$2 CNI_NETNS=/run/netns/$2 CNI_IFNAME=eth0 CNI_PATH=$bin \
+		"$bin/cnida" <<< "$conf"
+}
+
+# address POD FAMILY
+address()
+{
+	ip -n "$1" -j "-$2" addr show dev eth0 scope global | jq -r '.[0].addr_info[0].local'
+}
+
+# try WHAT COMMAND... - one line with the answer's time
+try()
+{
+	local what=$1 answer
+
+	shift
+	if answer=$("$@" 2>&1); then
+		printf '  %-36s %s\n' "$what" "$(sed -nE 's/.*time=([0-9.]+ ms).*/\1/p' <<< "$answer" | tail -n 1)"
+	else
+		printf '  %-36s FAILED\n%s\n' "$what" "$answer"
+		bad=1
+	fi
+}
+
+bad=0
+title "Attaching $pods pods to a bridge, both address families"
+for ((i = 1; i <= pods; i++)); do
+	ip netns add "pod$i"
+	ip -n "pod$i" link set lo up
+	start=$EPOCHREALTIME
+	if ! answer=$(cni ADD "pod$i"); then
+		echo "$answer"
+		exit 1
+	fi
+	took=$(ms "$start")
+	mapfile -t ips < <(jq -r '.ips[].address' <<< "$answer")
+	printf '  pod%d  %-18s %-24s %6s ms\n' "$i" "${ips[0]}" "${ips[1]}" "$took"
+done
+
+title "What the runtime was told about the last one"
+jq -c '{interfaces: [.interfaces[] | {name, mac}], ips: [.ips[] | {address, gateway}]}' <<< "$answer"
+
+title "Talking"
+for ((i = 2; i <= pods; i++)); do
+	try "pod1 to pod$i, IPv4" ip netns exec pod1 ping -n -c 2 -i 0.2 -W 2 "$(address "pod$i" 4)"
+	try "pod1 to pod$i, IPv6" ip netns exec pod1 ping -n -c 2 -i 0.2 -W 2 "$(address "pod$i" 6)"
+done
+try "pod1 to the node" ip netns exec pod1 ping -n -c 2 -i 0.2 -W 2 10.244.7.1
+try "the node to pod1" ping -n -c 2 -i 0.2 -W 2 "$(address pod1 4)"
+
+title "What is on the node"
+ip -br link show master cni0 | sed 's/^/  /'
+find /var/lib/cni/networks/demo -type f -printf '  %p\n' | sort
+nft list tables | sed 's/^/  /'
+
+title "Detaching them"
+for ((i = 1; i <= pods; i++)); do
+	start=$EPOCHREALTIME
+	cni DEL "pod$i" || bad=1
+	printf '  pod%d  %50s ms\n' "$i" "$(ms "$start")"
+	ip netns del "pod$i"
+done
+
+title "What is left of them"
+links=$(ip -br link show master cni0 | wc -l)
+files=$(find /var/lib/cni/networks/demo -type f -name '[0-9f]*' | wc -l)
+echo "  $links links, $files addresses"
+[ "$links" -eq 0 ] && [ "$files" -eq 0 ] || bad=1
+exit "$bad"
