@@ -49,10 +49,12 @@ void entry_parse(struct entry_text *t, size_t len)
 	if (line) {
 		*line = '\0';
 		t->ifname = line + 2;
+		line = memchr(t->ifname, '\0', (size_t)(end - t->ifname));
+	} else {
+		line = memchr(start, '\0', (size_t)(end - start));
 	}
 	/* A NUL in the middle means that the text is not what somebody wrote. */
-	if (!request_id_valid(t->container_id) || t->ifname + strlen(t->ifname) != end) {
-		*end = '\0';
+	if (line || !request_id_valid(t->container_id)) {
 		t->container_id = end;
 		t->ifname = end;
 	}

@@ -552,6 +552,7 @@ static bool block_next(struct slot *key)
 bool index_next_free(const struct index *x, const struct ip_addr *from, const struct ip_addr *last,
                      struct ip_addr *ret)
 {
+	struct ip_addr found = { .family = from->family };
 	unsigned int bit;
 	struct slot key = block_key(from, &bit);
 
@@ -561,16 +562,18 @@ bool index_next_free(const struct index *x, const struct ip_addr *from, const st
 	for (size_t n = 0; n <= x->blocks.mask + 1; n++) {
 		uint64_t free_bits = ~block_bits(x, &key) & (~0ULL << bit);
 
-		*ret = (struct ip_addr) { .family = from->family };
-		memcpy(ret->bytes, key.addr, ip_size(from->family));
+		memcpy(found.bytes, key.addr, ip_size(found.family));
 		if (free_bits) {
-			uint8_t *low = &ret->bytes[ip_size(from->family) - 1];
+			uint8_t *low = &found.bytes[ip_size(found.family) - 1];
 
 			*low = (uint8_t)(*low | __builtin_ctzll(free_bits));
-			return ip_cmp(ret, last) <= 0;
+			if (ip_cmp(&found, last) > 0)
+				return false;
+			*ret = found;
+			return true;
 		}
 		bit = 0;
-		if (!block_next(&key) || ip_cmp(ret, last) > 0)
+		if (!block_next(&key) || ip_cmp(&found, last) > 0)
 			return false;
 	}
 	return false;

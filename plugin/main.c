@@ -166,26 +166,30 @@ static void open_log(const struct request *req)
 	log_open(target, parsed < 0 ? LOG_LEVEL_WARN : (enum log_level)parsed);
 }
 
-static int run_add(const struct cni_type *type, const struct request *req, struct err *e)
+static int answer_add(const struct request *req, const struct result *res, struct err *e)
 {
 	_cleanup_free_ char *text = NULL;
+	int r = result_text(res, req->version, &text, e);
+
+	if (r < 0)
+		return r;
+	if (write_all(text, strlen(text)) < 0)
+		return err_sys(e, errno, "write the result to stdout");
+	answered = 1;
+	return 0;
+}
+
+static int run_add(const struct cni_type *type, const struct request *req, struct err *e)
+{
+	struct err ignored;
 	struct result res;
 	int r;
 
 	result_init(&res);
 	r = type->add(req, &res, e);
-	if (r == 0)
-		r = result_text(&res, req->version, &text, e);
-	/* A result that this version cannot say, or that nobody reads, is a failed ADD: take it back. */
-	if (r == 0) {
-		answered = 1;
-		if (write_all(text, strlen(text)) < 0)
-			r = err_sys(e, errno, "write the result to stdout");
-	}
-	if (r < 0 && res.n_ifaces + res.n_ips > 0 && type->del) {
-		struct err ignored;
-
-		if (type->del(req, &ignored) < 0)
+	if (r == 0 && !answered) {
+		r = answer_add(req, &res, e);
+		if (r < 0 && type->del && type->del(req, &ignored) < 0)
 			log_error("undo of ADD: %s", ignored.msg);
 	}
 	result_free(&res);
@@ -225,6 +229,7 @@ static _Noreturn void serve(const struct cni_type *type)
 	if (verb == CNI_VERSION)
 		print_versions(type);
 	req.type = type->name;
+	req.answer = answer_add;
 	open_log(&req);
 	r = run(type, &req, &e);
 	if (r < 0)

@@ -75,12 +75,18 @@ static int describe(struct attachment *a, struct err *e)
 static int clear_earlier(struct attachment *a, struct err *e)
 {
 	struct record old;
-	int r = record_read(a->rec.name, &old, e);
+	int there, r = record_read(a->rec.name, &old, e);
 
 	if (r == -ENOENT)
 		return 0;
-	if (r == 0 && old.ready && netns_alive(a->req->netns, &old.netns_id) &&
-	    link_index(&a->host, old.name) != 0)
+	if (r < 0 && r != -EBADMSG)
+		return r;
+	there = r == 0 && old.ready && netns_alive(a->req->netns, &old.netns_id) ?
+			link_exists(&a->host, old.name, e) :
+			0;
+	if (there < 0)
+		return there;
+	if (there)
 		return err_set(e, CNI_E_INTERNAL, EEXIST,
 			       "container veth name (\"%s\") peer provided (\"%s\") already exists",
 			       a->req->ifname, old.name);
@@ -213,38 +219,6 @@ static int mark_ready(struct attachment *a, struct err *e)
 	return record_write(&a->rec, e);
 }
 
-struct step {
-	int (*run)(struct attachment *a, struct err *e);
-	void (*undo)(struct attachment *a);
-	/* The step may have done its work although it failed (the kernel's answer was lost): undo it too. Never for
-	 * addresses: an ADD that is refused because the container has one must not give that back. */
-	bool undo_itself;
-};
-
-static const struct step steps[] = {
-	{ open_netns, NULL, false },
-	{ begin, undo_begin, true },
-	{ own_addresses, undo_own_addresses, false },
-	{ write_record, undo_record, true },
-	{ ensure_bridge, NULL, false },
-	{ pair_create, pair_undo, false },
-	{ foreign_addresses, undo_foreign_addresses, false },
-	{ resolve, NULL, false },
-	{ container_configure, NULL, false },
-	{ gateways_on_node, NULL, false },
-	{ add_elements, undo_elements, true },
-	{ announce, NULL, false },
-	{ mark_ready, NULL, false },
-};
-
-static void unwind(struct attachment *a, size_t done)
-{
-	while (done-- > 0) {
-		if (steps[done].undo)
-			steps[done].undo(a);
-	}
-}
-
 static void add_interfaces(struct attachment *a)
 {
 	struct result_iface *iface = a->res.ifaces;
@@ -281,6 +255,47 @@ static void choose_dns(struct attachment *a)
 	a->res.dns = json_incref(a->conf.dns);
 }
 
+/* The last step: from here the runtime believes in the attachment. */
+static int answer(struct attachment *a, struct err *e)
+{
+	add_interfaces(a);
+	choose_dns(a);
+	return a->req->answer ? a->req->answer(a->req, &a->res, e) : 0;
+}
+
+struct step {
+	int (*run)(struct attachment *a, struct err *e);
+	void (*undo)(struct attachment *a);
+	/* The step may have done its work although it failed (the kernel's answer was lost): undo it too. Never for
+	 * addresses: an ADD that is refused because the container has one must not give that back. */
+	bool undo_itself;
+};
+
+static const struct step steps[] = {
+	{ open_netns, NULL, false },
+	{ begin, undo_begin, true },
+	{ own_addresses, undo_own_addresses, false },
+	{ write_record, undo_record, true },
+	{ ensure_bridge, NULL, false },
+	{ pair_create, pair_undo, false },
+	{ foreign_addresses, undo_foreign_addresses, false },
+	{ resolve, NULL, false },
+	{ container_configure, NULL, false },
+	{ gateways_on_node, NULL, false },
+	{ add_elements, undo_elements, true },
+	{ announce, NULL, false },
+	{ mark_ready, NULL, false },
+	{ answer, NULL, false },
+};
+
+static void unwind(struct attachment *a, size_t done)
+{
+	while (done-- > 0) {
+		if (steps[done].undo)
+			steps[done].undo(a);
+	}
+}
+
 static int run_steps(struct attachment *a, struct err *e)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
@@ -310,13 +325,10 @@ int attach(const struct request *req, struct result *ret, struct err *e)
 	shared_init(&a.shared);
 	result_init(&a.res);
 	r = run_steps(&a, e);
-	if (r == 0) {
-		add_interfaces(&a);
-		choose_dns(&a);
+	if (r == 0)
 		*ret = a.res;
-	} else {
+	else
 		result_free(&a.res);
-	}
 	nl_close(&a.host);
 	nl_close(&a.pod);
 	if (a.netns >= 0)

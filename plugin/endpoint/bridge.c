@@ -41,13 +41,16 @@ static int create(struct attachment *a, struct err *e)
 
 	if (r < 0)
 		return r;
-	r = link_add_bridge(&a->host, &spec, e);
-	if (r == -EEXIST) /* another ADD was faster */
-		return 0;
-	if (r < 0)
-		return err_wrap(e, "could not add \"%s\"", a->conf.bridge);
+	/* Before it is tried: if the kernel's answer is lost, it may be there all the same. */
 	a->shared.made_bridge = true;
 	(void)snprintf(a->shared.bridge, sizeof(a->shared.bridge), "%s", a->conf.bridge);
+	r = link_add_bridge(&a->host, &spec, e);
+	if (r == -EEXIST) { /* another ADD was faster */
+		a->shared.made_bridge = false;
+		return 0;
+	}
+	if (r < 0)
+		return err_wrap(e, "could not add \"%s\"", a->conf.bridge);
 	/* The bridge is a router port: it must not take addresses from advertisements of pods. Without IPv6 in the
 	 * kernel there is nothing to set. */
 	(void)snprintf(key, sizeof(key), "net/ipv6/conf/%s/accept_ra", a->conf.bridge);

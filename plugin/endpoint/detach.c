@@ -54,7 +54,10 @@ int detach_records(struct nl_sock *host, const struct record *r, size_t n, struc
 	keep_first(&first, reaper_run(host, &this), e, &this);
 	for (size_t i = 0; i < n; i++) {
 		/* An address is not handed out again while its link stands. */
-		if (link_index(host, r[i].name) != 0)
+		int there = link_exists(host, r[i].name, &this);
+
+		keep_first(&first, there, e, &this);
+		if (there != 0)
 			continue;
 		keep_first(&first, release_store(&r[i], &this), e, &this);
 		keep_first(&first, record_delete(r[i].name, &this), e, &this);
@@ -83,6 +86,32 @@ static void addresses_of_prev_result(const struct request *req, struct record *r
 	for (size_t i = 0; i < prev.n_ips && rec->n_ips < RECORD_IPS_MAX; i++)
 		rec->ips[rec->n_ips++] = prev.ips[i].address;
 	result_free(&prev);
+}
+
+static bool has_address(const struct record *rec, const struct ip_addr *addr)
+{
+	for (size_t i = 0; i < rec->n_ips; i++) {
+		if (ip_eq(&rec->ips[i].addr, addr))
+			return true;
+	}
+	return false;
+}
+
+/* Without a previous result (a damaged cache) the store still knows the addresses. Errors show when it is released. */
+static void addresses_of_store(struct record *rec)
+{
+	struct store_owner owner = { rec->container_id, rec->ifname, "" };
+	_cleanup_store_ struct store s = { .dirfd = -1, .lockfd = -1 };
+	struct ip_addr addrs[RECORD_IPS_MAX];
+	struct err ignored;
+	int n = -ENOENT;
+
+	if (*rec->ipam_dir && store_open_existing(rec->ipam_dir, rec->network, &s, &ignored) == 0)
+		n = store_owned(&s, &owner, addrs, RECORD_IPS_MAX, &ignored);
+	for (int i = 0; i < n && rec->n_ips < RECORD_IPS_MAX; i++) {
+		if (!has_address(rec, &addrs[i]))
+			rec->ips[rec->n_ips++] = prefix_host(&addrs[i]);
+	}
 }
 
 /* Inside the namespace: the peer of the pod's interface, if it is a veth (we never make anything else). */
@@ -120,7 +149,8 @@ static int find_host_link(struct nl_sock *host, const struct request *req, struc
 	return 0;
 }
 
-static int detach_traces(struct nl_sock *host, const struct request *req, struct err *e)
+static int detach_traces(struct nl_sock *host, const struct request *req, const struct netconf *conf,
+			 struct err *e)
 {
 	struct traces t = { .host_link = "" };
 	struct record *rec = &t.rec;
@@ -132,7 +162,9 @@ static int detach_traces(struct nl_sock *host, const struct request *req, struct
 	(void)snprintf(rec->container_id, sizeof(rec->container_id), "%s", req->container_id);
 	(void)snprintf(rec->ifname, sizeof(rec->ifname), "%s", req->ifname);
 	rec->masquerade = true; /* the configuration may have changed since: look, whatever it says now */
+	ipam_data_dir(req, conf->ipam_type, rec->ipam_dir, sizeof(rec->ipam_dir));
 	addresses_of_prev_result(req, rec);
+	addresses_of_store(rec);
 	keep_first(&first, elements_del(rec, &this), e, &this);
 	r = find_host_link(host, req, &t, &this);
 	keep_first(&first, r, e, &this);
@@ -145,17 +177,19 @@ static int detach_traces(struct nl_sock *host, const struct request *req, struct
 }
 
 /* The kernel's side, from the record if there is one. */
-static int detach_kernel(struct nl_sock *host, const struct request *req, char ret_name[static IFNAMSIZ],
-			 struct err *e)
+static int detach_kernel(struct nl_sock *host, const struct request *req, const struct netconf *conf,
+			 char ret_name[static IFNAMSIZ], struct err *e)
 {
 	struct err this;
 	struct record rec;
 	int first = 0, r;
 
 	record_name(req->network, req->container_id, req->ifname, ret_name);
-	r = record_read(ret_name, &rec, &this);
-	if (r < 0)
-		return detach_traces(host, req, e);
+	r = record_read(ret_name, &rec, e);
+	if (r == -ENOENT || r == -EBADMSG)
+		return detach_traces(host, req, conf, e);
+	if (r < 0) /* it may be there: without its content something would be left for ever */
+		return r;
 	keep_first(&first, elements_del(&rec, &this), e, &this);
 	keep_first(&first, reaper_remove(host, rec.name, &this), e, &this);
 	return first;
@@ -191,7 +225,7 @@ int detach(const struct request *req, struct err *e)
 	if (r == 0)
 		r = nl_open(NETLINK_ROUTE, &host, e);
 	if (r == 0)
-		r = detach_kernel(&host, req, name, e);
+		r = detach_kernel(&host, req, &conf, name, e);
 	if (r == 0 && *conf.ipam_type)
 		r = ipam_del(req, conf.ipam_type, e);
 	return r < 0 ? r : record_delete(name, e);

@@ -57,30 +57,17 @@ static int commit(struct nl_sock *s, const struct record *r, enum change change,
 	return ruleset_commit(s, &t, e);
 }
 
-/* Removes the elements of a record one by one, those that are there and have that owner. */
-static void take_out_singly(struct nl_sock *s, const struct record *r, const char *expected)
+/* Removes what is there, piece by piece: the elements of the record's addresses that have that owner (NULL: any), and the
+ * source check of its port, whose name nobody else has. */
+static int take_out_singly(struct nl_sock *s, const struct record *r, const char *owner, struct err *e)
 {
-	char owner[RULESET_COMMENT_MAX + 1];
-	struct ruleset_txn t;
-	struct err e = { 0 };
-	uint8_t mac[6];
+	int x = 0;
 
-	port_mac(r, mac);
-	for (size_t i = 0; r->masquerade && i < r->n_ips; i++) {
-		if (ruleset_has_masquerade(s, &r->ips[i], owner, &e) != 1 ||
-		    (expected && strncmp(owner, expected, RULESET_COMMENT_MAX) != 0))
-			continue;
-		ruleset_begin(&t);
-		ruleset_del_masquerade(&t, &r->ips[i]);
-		if (ruleset_commit(s, &t, &e) < 0)
-			log_warn("%s: %s", r->name, e.msg);
-	}
-	if (!r->spoof_check || ruleset_has_spoof(s, r->name, mac, owner, &e) != 1)
-		return;
-	ruleset_begin(&t);
-	ruleset_del_spoof(&t, r->name, mac);
-	if (ruleset_commit(s, &t, &e) < 0)
-		log_warn("%s: %s", r->name, e.msg);
+	for (size_t i = 0; x >= 0 && i < r->n_ips; i++)
+		x = ruleset_take_masquerade(s, &r->ips[i].addr, owner, e);
+	if (x >= 0)
+		x = ruleset_take_spoof(s, r->name, e);
+	return x < 0 ? x : 0;
 }
 
 static bool share_address(const struct record *r, const struct record *q)
@@ -121,8 +108,8 @@ static int replace_stale(struct nl_sock *s, const struct record *r, struct err *
 
 	if (x < 0)
 		return x;
-	take_out_singly(s, r, NULL);
-	return commit(s, r, PUT_IN, e);
+	x = take_out_singly(s, r, NULL, e);
+	return x < 0 ? x : commit(s, r, PUT_IN, e);
 }
 
 /* One live record while a table is restored; what others put in meanwhile is fine. */
@@ -147,12 +134,14 @@ static int restore_one(const struct record *r, void *arg, struct err *e)
 
 static int create_tables(struct nl_sock *s, bool bridge, struct shared *shared, struct err *e)
 {
-	int r = ruleset_create(s, RULESET_INET, e);
+	int r;
 
+	/* Before it is tried: if the kernel's answer is lost, they may be there all the same. */
+	if (shared)
+		shared->made_tables = true;
+	r = ruleset_create(s, RULESET_INET, e);
 	if (r == 0 && bridge)
 		r = ruleset_create(s, RULESET_BRIDGE, e);
-	if (r == 0 && shared)
-		shared->made_tables = true;
 	return r;
 }
 
@@ -198,8 +187,7 @@ int elements_del(const struct record *r, struct err *e)
 	if (r->ready && commit(&s, r, TAKE_OUT, e) == 0)
 		return 0;
 	elements_owner(r, owner);
-	take_out_singly(&s, r, owner);
-	return 0;
+	return take_out_singly(&s, r, owner, e);
 }
 
 static int missing(struct err *e, const char *what, const char *which, int x)

@@ -94,7 +94,7 @@ int pair_create(struct attachment *a, struct err *e)
 
 	/* Either the pod has such an interface, or our name is taken by what a killed ADD left without a record. Only
 	 * the second goes away with our name. */
-	if (r == -EEXIST && link_index(&a->host, a->rec.name) != 0) {
+	if (r == -EEXIST && link_exists(&a->host, a->rec.name, &(struct err){ 0 }) > 0) {
 		r = reaper_remove(&a->host, a->rec.name, e);
 		if (r == 0)
 			r = try_create(a, e);

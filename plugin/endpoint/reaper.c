@@ -14,14 +14,20 @@
 #define LOCK_NAME "reaper.lock"
 #define LOCK_TIMEOUT_MS 20000U
 
-int reaper_mark(struct nl_sock *host, const char *name, struct err *e)
+/* -ENODEV if there is no such link. */
+static int mark(struct nl_sock *host, const char *name, struct err *e)
 {
 	struct nl_batch b;
-	int r;
 
 	nl_batch_init(&b);
 	link_set_group_msg(&b, name, REAPER_GROUP);
-	r = nl_do(host, &b, e);
+	return nl_do(host, &b, e);
+}
+
+int reaper_mark(struct nl_sock *host, const char *name, struct err *e)
+{
+	int r = mark(host, name, e);
+
 	return r == -ENODEV ? 0 : r;
 }
 
@@ -46,17 +52,18 @@ int reaper_run(struct nl_sock *host, struct err *e)
 int reaper_remove(struct nl_sock *host, const char *name, struct err *e)
 {
 	_cleanup_close_ int lock = -1;
-	int r = reaper_mark(host, name, e);
+	int r = mark(host, name, e);
 
 	if (r < 0)
-		return r;
-	if (link_index(host, name) == 0)
-		return 0;
+		return r == -ENODEV ? 0 : r;
 	lock = lock_reaper(e);
 	/* A missing or stuck lock must not keep a link alive: then it goes alone. */
-	if (lock < 0)
+	if (lock < 0) {
 		r = link_del(host, name, e);
-	else if (link_index(host, name) != 0)
+		return r == -ENODEV ? 0 : r;
+	}
+	r = link_exists(host, name, e);
+	if (r > 0)
 		r = link_del_group(host, REAPER_GROUP, e);
 	return r == -ENODEV ? 0 : r;
 }

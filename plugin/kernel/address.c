@@ -9,8 +9,8 @@
 #include <linux/rtnetlink.h>
 #include <string.h>
 
-static void begin(struct nl_batch *b, uint16_t type, uint16_t flags, int ifindex, const struct ip_prefix *addr,
-		  const char *what)
+static void begin(struct nl_batch *b, uint16_t type, uint16_t flags, int ifindex,
+                  const struct ip_prefix *addr, const char *what)
 {
 	const struct ifaddrmsg ifa = {
 		.ifa_family = (uint8_t)addr->addr.family,
@@ -24,10 +24,12 @@ static void begin(struct nl_batch *b, uint16_t type, uint16_t flags, int ifindex
 	nl_put(b, IFA_ADDRESS, addr->addr.bytes, ip_size(addr->addr.family));
 }
 
-void address_add_msg(struct nl_batch *b, int ifindex, const struct ip_prefix *addr, bool dad, bool noprefixroute)
+void address_add_msg(struct nl_batch *b, int ifindex, const struct ip_prefix *addr, bool dad,
+                     bool noprefixroute)
 {
 	bool v4 = addr->addr.family == AF_INET;
-	uint32_t flags = (noprefixroute ? IFA_F_NOPREFIXROUTE : 0U) | (!v4 && !dad ? IFA_F_NODAD : 0U);
+	uint32_t flags =
+		(noprefixroute ? IFA_F_NOPREFIXROUTE : 0U) | (!v4 && !dad ? IFA_F_NODAD : 0U);
 
 	begin(b, RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, ifindex, addr, "add the address");
 	if (v4 && addr->len < 31) {
@@ -68,7 +70,8 @@ static int dumped_address(const struct nlmsghdr *msg, void *arg, struct err *e)
 	    (ifa->ifa_family != AF_INET && ifa->ifa_family != AF_INET6))
 		return 0;
 	nl_attrs(msg, sizeof(*ifa), tb, IFA_MAX);
-	a = tb[IFA_LOCAL] ? tb[IFA_LOCAL] : tb[IFA_ADDRESS]; /* they differ on point-to-point links only */
+	a = tb[IFA_LOCAL] ? tb[IFA_LOCAL]
+	                  : tb[IFA_ADDRESS]; /* they differ on point-to-point links only */
 	found.addr.family = ifa->ifa_family;
 	found.len = ifa->ifa_prefixlen;
 	if (!nl_copy(a, found.addr.bytes, ip_size(ifa->ifa_family)))
@@ -89,12 +92,17 @@ static void restart(void *arg)
 	dump->n = 0;
 }
 
-int address_list(struct nl_sock *s, int ifindex, sa_family_t family, struct ip_prefix *ret, int *ret_index, size_t max,
-		 struct err *e)
+int address_list(struct nl_sock *s, int ifindex, sa_family_t family, struct ip_prefix *ret,
+                 int *ret_index, size_t max, struct err *e)
 {
-	const struct ifaddrmsg ifa = { .ifa_family = (uint8_t)family, .ifa_index = (uint32_t)ifindex };
+	const struct ifaddrmsg ifa = { .ifa_family = (uint8_t)family,
+		                       .ifa_index = (uint32_t)ifindex };
 	struct address_dump dump = {
-		.ifindex = ifindex, .family = family, .ret = ret, .ret_index = ret_index, .max = max,
+		.ifindex = ifindex,
+		.family = family,
+		.ret = ret,
+		.ret_index = ret_index,
+		.max = max,
 	};
 	struct nl_batch b;
 	int r;

@@ -123,8 +123,16 @@ static int dumped_link(const struct nlmsghdr *msg, void *arg, struct err *e)
 	return parse_link(msg, &link) ? each->fn(&link, each->arg, e) : 0;
 }
 
-int link_each(struct nl_sock *s, int (*fn)(const struct link_info *link, void *arg, struct err *e), void *arg,
-	      struct err *e)
+int link_exists(struct nl_sock *s, const char *name, struct err *e)
+{
+	struct link_info link;
+	int r = link_get(s, 0, name, &link, e);
+
+	return r == -ENODEV ? 0 : r < 0 ? r : 1;
+}
+
+int link_each(struct nl_sock *s, int (*fn)(const struct link_info *link, void *arg, struct err *e),
+              void *arg, struct err *e)
 {
 	struct each_link each = { .fn = fn, .arg = arg };
 	struct nl_batch b;
@@ -135,7 +143,8 @@ int link_each(struct nl_sock *s, int (*fn)(const struct link_info *link, void *a
 }
 
 /* The ioctls of network devices work on any socket, and a netlink socket is the one at hand. */
-static bool device_ioctl(const struct nl_sock *s, unsigned long request, const char *name, struct ifreq *ifr)
+static bool device_ioctl(const struct nl_sock *s, unsigned long request, const char *name,
+                         struct ifreq *ifr)
 {
 	size_t len = strlen(name);
 
@@ -170,10 +179,12 @@ bool link_sync_carrier(const struct nl_sock *s, const char *name)
 /* Changes */
 
 /* RTM_SETLINK of one link, by index or name. */
-static void begin_set(struct nl_batch *b, int ifindex, const char *name, unsigned int flags, unsigned int change,
-		      const char *what)
+static void begin_set(struct nl_batch *b, int ifindex, const char *name, unsigned int flags,
+                      unsigned int change, const char *what)
 {
-	const struct ifinfomsg ifi = { .ifi_index = ifindex, .ifi_flags = flags, .ifi_change = change };
+	const struct ifinfomsg ifi = { .ifi_index = ifindex,
+		                       .ifi_flags = flags,
+		                       .ifi_change = change };
 
 	nl_begin(b, RTM_SETLINK, 0, &ifi, sizeof(ifi), what);
 	if (name)
@@ -198,7 +209,8 @@ void link_up_msg(struct nl_batch *b, int ifindex, bool arp_notify)
 
 void link_set_up_by_name_msg(struct nl_batch *b, const char *name, bool up)
 {
-	begin_set(b, 0, name, up ? IFF_UP : 0, IFF_UP, up ? "bring the link up" : "take the link down");
+	begin_set(b, 0, name, up ? IFF_UP : 0, IFF_UP,
+	          up ? "bring the link up" : "take the link down");
 }
 
 void link_set_down_msg(struct nl_batch *b, int ifindex)
@@ -232,7 +244,7 @@ void link_set_group_msg(struct nl_batch *b, const char *name, uint32_t group)
 /* Deleting */
 
 /* Send one RTM_DELLINK; "there is none" is for the caller to judge and leaves @e alone. */
-static int delete(struct nl_sock *s, struct nl_batch *b, struct err *e)
+static int delete (struct nl_sock *s, struct nl_batch *b, struct err *e)
 {
 	struct err why;
 	int r = nl_do(s, b, &why);
@@ -252,7 +264,7 @@ int link_del(struct nl_sock *s, const char *name, struct err *e)
 	nl_batch_init(&b);
 	nl_begin(&b, RTM_DELLINK, 0, &ifi, sizeof(ifi), "delete the link");
 	nl_put_str(&b, IFLA_IFNAME, name);
-	return delete(s, &b, e);
+	return delete (s, &b, e);
 }
 
 int link_del_group(struct nl_sock *s, uint32_t group, struct err *e)
@@ -263,5 +275,5 @@ int link_del_group(struct nl_sock *s, uint32_t group, struct err *e)
 	nl_batch_init(&b);
 	nl_begin(&b, RTM_DELLINK, 0, &ifi, sizeof(ifi), "delete the links of a group");
 	nl_put_u32(&b, IFLA_GROUP, group);
-	return delete(s, &b, e);
+	return delete (s, &b, e);
 }

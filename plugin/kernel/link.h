@@ -35,9 +35,13 @@ struct link_info {
 /* link_get() - One link by index (name NULL) or by name (index 0). -ENODEV WITHOUT filling @e if there is none. */
 int link_get(struct nl_sock *s, int ifindex, const char *name, struct link_info *ret, struct err *e);
 
-/* link_index() - Index of a name by ioctl on any socket of the namespace (cheap: 0.4 us); 0 if there is none. For names that
- * should be there: on a kernel with loadable modules the ioctl for a missing name starts modprobe first. link_get()
- * does not (10 us). */
+/* link_exists() - Is there a link of that name? One short question; unlike link_index() it never makes the kernel look for
+ * a module of that name. 1, 0 or -errno. */
+int link_exists(struct nl_sock *s, const char *name, struct err *e);
+
+/* link_index() - Index of a name by ioctl on any socket of the namespace (cheap: 0.4 us); 0 if there is none.
+ * For names that should be there: on a kernel with loadable modules the ioctl for a missing name starts modprobe
+ * first. link_get() does not (10 us). */
 int link_index(const struct nl_sock *s, const char *name);
 /* link_mtu() - MTU of a name by ioctl; 0 if there is none. */
 uint32_t link_mtu(const struct nl_sock *s, const char *name);
@@ -72,9 +76,9 @@ struct veth_spec {
 	int master;		 /* bridge of the host end; 0: none */
 	const char *alias;	 /* of the host end */
 };
-/* link_add_veth_msg() - The pair in ONE message: names, MACs, MTU, one queue, namespace, master; the host end is created up,
- * the peer down. A second message sets alias and, for a bridge port, IPv6 address generation to none: in time, since
- * no address is generated without carrier. */
+/* link_add_veth_msg() - The pair in ONE message: names, MACs, MTU, one queue, namespace, master; the host end is
+ * created up, the peer down. A second message sets alias and, for a bridge port, IPv6 address generation to none: in
+ * time, since no address is generated without carrier. */
 void link_add_veth_msg(struct nl_batch *b, const struct veth_spec *spec);
 
 /* link_up_msg() - Bring a link up. @arp_notify: also set net.ipv4.conf.<link>.arp_notify=1, in the same message. */

@@ -18,7 +18,8 @@ int link_add_bridge(struct nl_sock *s, const struct bridge_spec *spec, struct er
 	size_t info, data;
 
 	nl_batch_init(&b);
-	nl_begin(&b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &ifi, sizeof(ifi), "create the bridge");
+	nl_begin(&b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &ifi, sizeof(ifi),
+	         "create the bridge");
 	nl_put_str(&b, IFLA_IFNAME, spec->name);
 	nl_put(&b, IFLA_ADDRESS, spec->mac, 6);
 	if (spec->mtu)
@@ -39,7 +40,8 @@ void link_set_port_msg(struct nl_batch *b, const char *name, bool hairpin, bool 
 	const struct ifinfomsg ifi = { 0 };
 	size_t info, data;
 
-	/* RTM_NEWLINK, since RTM_SETLINK skips what a link tells its master; without NLM_F_CREATE it only changes. */
+	/* RTM_NEWLINK, since RTM_SETLINK skips what a link tells its master; without
+	 * NLM_F_CREATE it only changes. */
 	nl_begin(b, RTM_NEWLINK, 0, &ifi, sizeof(ifi), "set the bridge port's flags");
 	nl_put_str(b, IFLA_IFNAME, name);
 	info = nl_nest(b, IFLA_LINKINFO);
@@ -58,7 +60,8 @@ void link_set_vlan_filtering_msg(struct nl_batch *b, int ifindex)
 	const struct ifinfomsg ifi = { .ifi_index = ifindex };
 	size_t info, data;
 
-	/* RTM_NEWLINK without NLM_F_CREATE changes what RTM_SETLINK does not: the kind's own settings. */
+	/* RTM_NEWLINK without NLM_F_CREATE changes what RTM_SETLINK does not: the kind's own
+	 * settings. */
 	nl_begin(b, RTM_NEWLINK, 0, &ifi, sizeof(ifi), "turn on VLAN filtering");
 	info = nl_nest(b, IFLA_LINKINFO);
 	nl_put_str(b, IFLA_INFO_KIND, "bridge");
@@ -68,7 +71,8 @@ void link_set_vlan_filtering_msg(struct nl_batch *b, int ifindex)
 	nl_nest_end(b, info);
 }
 
-static size_t begin_vlans(struct nl_batch *b, uint16_t type, int ifindex, bool self, const char *what)
+static size_t begin_vlans(struct nl_batch *b, uint16_t type, int ifindex, bool self,
+                          const char *what)
 {
 	const struct ifinfomsg ifi = { .ifi_family = AF_BRIDGE, .ifi_index = ifindex };
 	size_t spec;
@@ -102,7 +106,8 @@ void link_set_vlans_msg(struct nl_batch *b, int ifindex, const struct port_vlans
 	size_t spec;
 
 	if (vlans->drop_default) {
-		spec = begin_vlans(b, RTM_DELLINK, ifindex, self, "remove the default VLAN from the bridge port");
+		spec = begin_vlans(b, RTM_DELLINK, ifindex, self,
+		                   "remove the default VLAN from the bridge port");
 		put_vlan(b, 1, 0);
 		nl_nest_end(b, spec);
 	}
@@ -116,16 +121,18 @@ void link_set_vlans_msg(struct nl_batch *b, int ifindex, const struct port_vlans
 	nl_nest_end(b, spec);
 }
 
-static int add_vlans(struct port_vlans *vlans, uint16_t first, uint16_t last, uint16_t flags, struct err *e)
+static int add_vlans(struct port_vlans *vlans, uint16_t first, uint16_t last, uint16_t flags,
+                     struct err *e)
 {
 	if (flags & BRIDGE_VLAN_INFO_PVID)
 		vlans->pvid = first;
 	if (flags & BRIDGE_VLAN_INFO_UNTAGGED)
 		return 0;
 	if (vlans->n_trunk >= ARRAY_SIZE(vlans->trunk))
-		return err_set(e, CNI_E_INTERNAL, E2BIG, "list the bridge port's VLANs: more than %zu ranges",
-			       ARRAY_SIZE(vlans->trunk));
-	vlans->trunk[vlans->n_trunk++] = (struct vlan_range){ .first = first, .last = last };
+		return err_set(e, CNI_E_INTERNAL, E2BIG,
+		               "list the bridge port's VLANs: more than %zu ranges",
+		               ARRAY_SIZE(vlans->trunk));
+	vlans->trunk[vlans->n_trunk++] = (struct vlan_range) { .first = first, .last = last };
 	return 0;
 }
 

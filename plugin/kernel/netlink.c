@@ -2,14 +2,16 @@
 /*
  * netlink.c - requests to the kernel: the builder, batches, answers
  *
- * Who waits for what. The kernel carries out a request inside our sendmsg(), so every answer is in the receive
- * queue when it returns. It answers each message that fails, asked or not, and each that carries NLM_F_ACK. We set
- * that flag on one message only, the last: its answer closes the list, and a batch of n costs one answer, not n.
- * An answer that got lost for want of buffer space shows as ENOBUFS. After a failure the closing answer may never
- * come (nfnetlink drops its list of answers when it is out of memory), so from then on we only take what is there.
- * The time-out of the socket is for a kernel that does not behave like this.
+ * Who waits for what. The kernel carries out a request inside our sendmsg(), so every answer is in
+ * the receive queue when it returns. It answers each message that fails, asked or not, and each
+ * that carries NLM_F_ACK. We set that flag on one message only, the last: its answer closes the
+ * list, and a batch of n costs one answer, not n. An answer that got lost for want of buffer space
+ * shows as ENOBUFS. After a failure the closing answer may never come (nfnetlink drops its list of
+ * answers when it is out of memory), so from then on we only take what is there. The time-out of
+ * the socket is for a kernel that does not behave like this.
  *
- * Answers to earlier requests of the same socket (a caller gave up on them) are told apart by their number.
+ * Answers to earlier requests of the same socket (a caller gave up on them) are told apart by their
+ * number.
  */
 #include "kernel/netlink.h"
 
@@ -20,7 +22,7 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
-#define ANSWER_SIZE 32768 /* the kernel fills at most this much of a dump into one datagram */
+#define ANSWER_SIZE   32768 /* the kernel fills at most this much of a dump into one datagram */
 #define DUMP_RESTARTS 8
 
 _Static_assert(NL_BATCH_MAX <= 64, "no_ack has a bit for each message");
@@ -38,9 +40,10 @@ int nl_open(int bus, struct nl_sock *ret, struct err *e)
 		return err_sys(e, errno, "open a netlink socket");
 	if (setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &deadline, sizeof(deadline)) < 0)
 		return err_sys(e, errno, "set the time-out of a netlink socket");
-	/* A kernel without one of them gives us poorer texts or more of a dump than we asked for, no harm. */
+	/* A kernel without one of them gives us poorer texts or more of a dump than we asked
+	 * for, no harm. */
 	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
-		(void)setsockopt(fd, SOL_NETLINK, options[i], &(const int){ 1 }, sizeof(int));
+		(void)setsockopt(fd, SOL_NETLINK, options[i], &(const int) { 1 }, sizeof(int));
 	ret->fd = take_fd(&fd);
 	return 0;
 }
@@ -63,7 +66,8 @@ void nl_batch_init(struct nl_batch *b)
 	b->failed = 0;
 }
 
-/* Room for len bytes, zero-padded to the alignment, at the end of the message being built. NULL spoils the batch. */
+/* Room for len bytes, zero-padded to the alignment, at the end of the message being built. NULL
+ * spoils the batch. */
 static void *reserve(struct nl_batch *b, size_t len)
 {
 	uint8_t *at = b->buf + b->len;
@@ -82,7 +86,8 @@ static void *reserve(struct nl_batch *b, size_t len)
 	return at;
 }
 
-void nl_begin(struct nl_batch *b, uint16_t type, uint16_t flags, const void *hdr, size_t hdr_len, const char *what)
+void nl_begin(struct nl_batch *b, uint16_t type, uint16_t flags, const void *hdr, size_t hdr_len,
+              const char *what)
 {
 	struct nlmsghdr *msg;
 
@@ -94,7 +99,7 @@ void nl_begin(struct nl_batch *b, uint16_t type, uint16_t flags, const void *hdr
 	msg = reserve(b, sizeof(*msg));
 	if (!msg)
 		return;
-	*msg = (struct nlmsghdr){
+	*msg = (struct nlmsghdr) {
 		.nlmsg_len = sizeof(*msg),
 		.nlmsg_type = type,
 		.nlmsg_flags = flags | NLM_F_REQUEST,
@@ -187,13 +192,15 @@ void nl_nest_end(struct nl_batch *b, size_t start)
 
 static int fail(struct err *e, int no, const char *what, const char *text)
 {
-	bool again = no == EBUSY || no == EAGAIN || no == ENOBUFS || no == ENOMEM || no == ETIMEDOUT;
+	bool again =
+		no == EBUSY || no == EAGAIN || no == ENOBUFS || no == ENOMEM || no == ETIMEDOUT;
 
-	return err_set(e, again ? CNI_E_TRY_AGAIN : CNI_E_INTERNAL, no, "%s: %s%s%s", what, strerror(no),
-		       *text ? ": " : "", text);
+	return err_set(e, again ? CNI_E_TRY_AGAIN : CNI_E_INTERNAL, no, "%s: %s%s%s", what,
+	               strerror(no), *text ? ": " : "", text);
 }
 
-static int send_bytes(const struct nl_sock *s, const void *data, size_t len, const char *what, struct err *e)
+static int send_bytes(const struct nl_sock *s, const void *data, size_t len, const char *what,
+                      struct err *e)
 {
 	static const struct sockaddr_nl kernel = { .nl_family = AF_NETLINK };
 	ssize_t n;
@@ -204,7 +211,8 @@ static int send_bytes(const struct nl_sock *s, const void *data, size_t len, con
 	return n < 0 ? fail(e, errno, what, "the request could not be sent") : 0;
 }
 
-/* One datagram of the kernel: its length, or -errno without an error object; -EAGAIN when there is none (in time). */
+/* One datagram of the kernel: its length, or -errno without an error object; -EAGAIN when there
+ * is none (in time). */
 static ssize_t receive(const struct nl_sock *s, void *buf, size_t cap, bool wait)
 {
 	struct sockaddr_nl from;
@@ -213,7 +221,10 @@ static ssize_t receive(const struct nl_sock *s, void *buf, size_t cap, bool wait
 
 	for (;;) {
 		struct msghdr m = {
-			.msg_name = &from, .msg_namelen = sizeof(from), .msg_iov = &iov, .msg_iovlen = 1,
+			.msg_name = &from,
+			.msg_namelen = sizeof(from),
+			.msg_iov = &iov,
+			.msg_iovlen = 1,
 		};
 
 		n = recvmsg(s->fd, &m, wait ? 0 : MSG_DONTWAIT);
@@ -237,7 +248,8 @@ static int receive_failed(struct err *e, ssize_t n, const char *what)
 	return fail(e, (int)-n, what, "the kernel's answer could not be read");
 }
 
-/* The kernel's text for a failure: an attribute behind the fixed part of NLMSG_ERROR or NLMSG_DONE. */
+/* The kernel's text for a failure: an attribute behind the fixed part of NLMSG_ERROR or
+ * NLMSG_DONE. */
 static const char *failure_text(const struct nlmsghdr *msg, size_t fixed)
 {
 	const struct nlattr *tb[NLMSGERR_ATTR_MAX + 1];
@@ -263,8 +275,8 @@ static int error_of(const struct nlmsghdr *msg, const char **ret_text)
 	return answer->error < 0 ? -answer->error : 0;
 }
 
-/* Number the messages and ask for the acknowledgement of the last that may carry one. Returns that message's index,
- * b->n if there is none. */
+/* Number the messages and ask for the acknowledgement of the last that may carry one. Returns
+ * that message's index, b->n if there is none. */
 static unsigned int number(struct nl_sock *s, struct nl_batch *b)
 {
 	struct nlmsghdr *closing = NULL, *msg;
@@ -286,7 +298,8 @@ static unsigned int number(struct nl_sock *s, struct nl_batch *b)
 }
 
 /* Read answers until that of message @closing. The first failure is kept in @e; returns it or 0. */
-static int collect(const struct nl_sock *s, struct nl_batch *b, uint32_t first, unsigned int closing, struct err *e)
+static int collect(const struct nl_sock *s, struct nl_batch *b, uint32_t first,
+                   unsigned int closing, struct err *e)
 {
 	_Alignas(NLMSG_ALIGNTO) uint8_t buf[4096];
 	const char *text;
@@ -324,7 +337,8 @@ int nl_do(struct nl_sock *s, struct nl_batch *b, struct err *e)
 
 	b->failed = 0;
 	if (b->spoiled) {
-		r = fail(e, EMSGSIZE, b->n ? b->what[b->n - 1] : "netlink", "the request does not fit");
+		r = fail(e, EMSGSIZE, b->n ? b->what[b->n - 1] : "netlink",
+		         "the request does not fit");
 		nl_batch_init(b);
 		return r;
 	}
@@ -376,7 +390,8 @@ static void walk_one(struct walk *w, const struct nlmsghdr *msg, struct err *e)
 	case NLMSG_OVERRUN:
 		break;
 	default:
-		/* After a failure we only read to the end: a dump that is left halfway blocks the next one. */
+		/* After a failure we only read to the end: a dump that is left halfway blocks
+		 * the next one. */
 		if (!w->r)
 			w->r = w->fn(msg, w->arg, e);
 		return;
@@ -403,7 +418,8 @@ static int walk_answers(const struct nl_sock *s, struct walk *w, struct err *e)
 	return w->r;
 }
 
-int nl_ask(struct nl_sock *s, struct nl_batch *b, nl_each_fn fn, void (*reset)(void *arg), void *arg, struct err *e)
+int nl_ask(struct nl_sock *s, struct nl_batch *b, nl_each_fn fn, void (*reset)(void *arg),
+           void *arg, struct err *e)
 {
 	struct walk w = { .fn = fn, .arg = arg };
 	int r = -EINVAL;
@@ -418,7 +434,8 @@ int nl_ask(struct nl_sock *s, struct nl_batch *b, nl_each_fn fn, void (*reset)(v
 		if (i && reset)
 			reset(arg);
 		w.interrupted = w.ended = false;
-		(void)number(s, b); /* a get is closed by an acknowledgement, a dump by NLMSG_DONE */
+		(void)number(s,
+		             b); /* a get is closed by an acknowledgement, a dump by NLMSG_DONE */
 		w.seq = s->seq;
 		r = send_bytes(s, b->buf, b->len, w.what, e);
 		if (!r)
@@ -449,16 +466,22 @@ void nl_attrs_raw(const void *attrs, size_t len, const struct nlattr *table[], u
 	}
 }
 
-void nl_attrs(const struct nlmsghdr *msg, size_t hdr_len, const struct nlattr *table[], uint16_t max)
+void nl_attrs(const struct nlmsghdr *msg, size_t hdr_len, const struct nlattr *table[],
+              uint16_t max)
 {
 	size_t len = mnl_nlmsg_get_payload_len(msg), skip = NLMSG_ALIGN(hdr_len);
 
-	nl_attrs_raw(mnl_nlmsg_get_payload_offset(msg, hdr_len), len > skip ? len - skip : 0, table, max);
+	nl_attrs_raw(mnl_nlmsg_get_payload_offset(msg, hdr_len), len > skip ? len - skip : 0, table,
+	             max);
 }
 
 void nl_attrs_nested(const struct nlattr *nest, const struct nlattr *table[], uint16_t max)
 {
-	nl_attrs_raw(nest ? mnl_attr_get_payload(nest) : NULL, nest ? mnl_attr_get_payload_len(nest) : 0, table, max);
+	if (nest)
+		nl_attrs_raw(mnl_attr_get_payload(nest), mnl_attr_get_payload_len(nest), table,
+		             max);
+	else
+		memset(table, 0, ((size_t)max + 1) * sizeof(*table));
 }
 
 bool nl_copy(const struct nlattr *a, void *dst, size_t len)

@@ -2,9 +2,9 @@
 /*
  * netns.c - network namespaces
  *
- * A path names a namespace if it leads to a file of nsfs of the network kind. Everything is asked of the open
- * descriptor and never of the path again, since a runtime may unmount it at any time: what is left behind is an
- * empty regular file, which must count as "gone".
+ * A path names a namespace if it leads to a file of nsfs of the network kind. Everything is asked
+ * of the open descriptor and never of the path again, since a runtime may unmount it at any time:
+ * what is left behind is an empty regular file, which must count as "gone".
  */
 #include "kernel/netns.h"
 
@@ -36,8 +36,8 @@ static bool same_id(const struct netns_id *a, const struct netns_id *b)
 	return a->dev == b->dev && a->ino == b->ino;
 }
 
-/* Descriptor of a network namespace, or -errno: -ENOENT if there is nothing, -EINVAL if it is something else. The
- * path comes from outside: O_NONBLOCK, or a fifo would hold us up. */
+/* Descriptor of a network namespace, or -errno: -ENOENT if there is nothing, -EINVAL if it is
+ * something else. The path comes from outside: O_NONBLOCK, or a fifo would hold us up. */
 static int open_netns(const char *path, struct netns_id *ret_id)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -62,11 +62,13 @@ int netns_open(const char *path, struct netns_id *ret_id, struct err *e)
 	if (fd >= 0)
 		return fd;
 	if (fd == -ENOENT) /* in the words of Go, which callers search for */
-		return err_set(e, CNI_E_NETNS, ENOENT,
-			       "failed to open netns \"%s\": failed to Statfs \"%s\": no such file or directory", path,
-			       path);
+		return err_set(
+			e, CNI_E_NETNS, ENOENT,
+			"failed to open netns \"%s\": failed to Statfs \"%s\": no such file or directory",
+			path, path);
 	if (fd == -EINVAL)
-		return err_set(e, CNI_E_NETNS, ENOENT, "failed to open netns \"%s\": it is no network namespace", path);
+		return err_set(e, CNI_E_NETNS, ENOENT,
+		               "failed to open netns \"%s\": it is no network namespace", path);
 	return err_set(e, CNI_E_NETNS, -fd, "failed to open netns \"%s\": %s", path, strerror(-fd));
 }
 
@@ -86,9 +88,11 @@ bool netns_alive(const char *path, const struct netns_id *id)
 	struct netns_id now;
 	_cleanup_close_ int fd = open_netns(path, &now);
 
-	/* Out of descriptors, or not allowed to look: that is no reason to take what may be in use for dead. */
+	/* Out of descriptors, or not allowed to look: that is no reason to take what may be in
+	 * use for dead. */
 	if (fd < 0)
-		return fd != -ENOENT && fd != -EINVAL && fd != -ELOOP && fd != -ENAMETOOLONG && fd != -ENXIO;
+		return fd != -ENOENT && fd != -EINVAL && fd != -ELOOP && fd != -ENAMETOOLONG &&
+		       fd != -ENXIO;
 	return !id || !id->ino || same_id(id, &now);
 }
 
@@ -136,7 +140,8 @@ static int remember(struct walk *w, const struct netns_id *id, struct err *e)
 	size_t cap;
 
 	if (w->n == NETNS_MAX)
-		return err_set(e, CNI_E_INTERNAL, E2BIG, "more than %d network namespaces", NETNS_MAX);
+		return err_set(e, CNI_E_INTERNAL, E2BIG, "more than %d network namespaces",
+		               NETNS_MAX);
 	if (w->n == w->cap) {
 		cap = w->cap ? 2 * w->cap : 64;
 		more = realloc(w->seen, cap * sizeof(*more));
@@ -149,7 +154,8 @@ static int remember(struct walk *w, const struct netns_id *id, struct err *e)
 	return 0;
 }
 
-/* One candidate. It may go away at any time, or lie under another mount: that is not an error, it is not there. */
+/* One candidate. It may go away at any time, or lie under another mount: that is not an error,
+ * it is not there. */
 static int visit(struct walk *w, const char *path, struct err *e)
 {
 	_cleanup_close_ int fd = -1;
@@ -197,7 +203,8 @@ static int visit_processes(struct walk *w, struct err *e)
 	}
 }
 
-/* mountinfo writes blank, tab, newline and backslash as three octal digits behind a backslash. In place. */
+/* mountinfo writes blank, tab, newline and backslash as three octal digits behind a backslash.
+ * In place. */
 static void unescape(char *text)
 {
 	char *to = text;
@@ -218,7 +225,8 @@ static void unescape(char *text)
 	*to = '\0';
 }
 
-/* The mount point in a line "36 35 0:4 net:[4026532123] /run/netns/x ...", NULL if it is not of a network namespace. */
+/* The mount point in a line "36 35 0:4 net:[4026532123] /run/netns/x ...", NULL if it is not of
+ * a network namespace. */
 static char *mount_point(char *line)
 {
 	char *save, *field = NULL;
@@ -236,44 +244,51 @@ static char *mount_point(char *line)
 	return field;
 }
 
-static void close_stream(FILE **f)
+/* @root: where the mount points of that table begin. */
+static int visit_mounts(struct walk *w, FILE *f, const char *root, struct err *e)
 {
-	if (*f)
-		(void)fclose(*f);
-}
-
-/* @root: where the mount points of that file begin. */
-static int visit_mounts(struct walk *w, const char *file, const char *root, bool must, struct err *e)
-{
-	__attribute__((cleanup(close_stream))) FILE *f = fopen(file, "re");
 	_cleanup_free_ char *line = NULL;
 	char path[PATH_MAX];
 	size_t cap = 0;
 	int r = 0;
 
-	if (!f)
-		return must ? err_sys(e, errno, "open %s", file) : 0;
 	while (!r && getline(&line, &cap, f) >= 0) {
 		const char *point = mount_point(line);
 
-		if (!point || (size_t)snprintf(path, sizeof(path), "%s%s", root, point) >= sizeof(path))
+		if (!point ||
+		    (size_t)snprintf(path, sizeof(path), "%s%s", root, point) >= sizeof(path))
 			continue;
 		r = visit(w, path, e);
 	}
 	return r;
 }
 
-int netns_each(int (*fn)(int fd, const struct netns_id *id, void *arg, struct err *e), void *arg, struct err *e)
+/* A runtime in a mount namespace of its own usually keeps its mounts where process 1 sees them. */
+static const struct {
+	const char *file, *root;
+	bool must;
+} tables[] = {
+	{ "/proc/self/mountinfo", "", true },
+	{ "/proc/1/mountinfo", "/proc/1/root", false },
+};
+
+int netns_each(int (*fn)(int fd, const struct netns_id *id, void *arg, struct err *e), void *arg,
+               struct err *e)
 {
 	struct walk w = { .fn = fn, .arg = arg };
+	FILE *f;
 	int r;
 
 	r = visit_processes(&w, e);
-	if (!r)
-		r = visit_mounts(&w, "/proc/self/mountinfo", "", true, e);
-	/* A runtime in a mount namespace of its own usually keeps its mounts where process 1 sees them. */
-	if (!r)
-		r = visit_mounts(&w, "/proc/1/mountinfo", "/proc/1/root", false, e);
+	for (size_t i = 0; !r && i < ARRAY_SIZE(tables); i++) {
+		f = fopen(tables[i].file, "re");
+		if (!f && tables[i].must)
+			r = err_sys(e, errno, "open %s", tables[i].file);
+		if (!f)
+			continue;
+		r = visit_mounts(&w, f, tables[i].root, e);
+		(void)fclose(f);
+	}
 	free(w.seen);
 	return r;
 }

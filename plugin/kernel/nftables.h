@@ -63,16 +63,16 @@ struct nft_bytes {
 
 struct nft_expr {
 	const char *name; /* NULL ends a list */
+	const char *text;
+	const char *chain; /* of the verdict, or NULL */
+	int verdict;
 	struct {
 		uint16_t attr; /* 0 ends */
 		uint32_t value;
 	} u32[5];
+	uint16_t text_attr;    /* 0: no text */
+	uint16_t verdict_attr; /* 0: no verdict */
 	struct nft_bytes data[2];
-	uint16_t text_attr; /* 0: none */
-	const char *text;
-	uint16_t verdict_attr; /* 0: none */
-	int verdict;
-	const char *chain; /* of the verdict, or NULL */
 };
 
 struct nft_rule {

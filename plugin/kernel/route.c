@@ -13,7 +13,8 @@ static uint8_t scope_of(const struct route_spec *r)
 {
 	if (r->scope >= 0)
 		return (uint8_t)r->scope;
-	return r->dst.addr.family == AF_INET && !ip_is_set(&r->gw) ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+	return r->dst.addr.family == AF_INET && !ip_is_set(&r->gw) ? RT_SCOPE_LINK
+	                                                           : RT_SCOPE_UNIVERSE;
 }
 
 static void put_ip(struct nl_batch *b, uint16_t attr, const struct ip_addr *a)
@@ -70,10 +71,12 @@ static void put_route(struct nl_batch *b, const struct route_spec *r)
 
 static struct rtmsg header(const struct route_spec *r)
 {
-	return (struct rtmsg){
+	return (struct rtmsg) {
 		.rtm_family = (uint8_t)r->dst.addr.family,
 		.rtm_dst_len = r->dst.len,
-		.rtm_table = r->table > UINT8_MAX ? RT_TABLE_UNSPEC : r->table ? (uint8_t)r->table : RT_TABLE_MAIN,
+		.rtm_table = r->table > UINT8_MAX ? RT_TABLE_UNSPEC
+		             : r->table           ? (uint8_t)r->table
+		                                  : RT_TABLE_MAIN,
 		.rtm_scope = scope_of(r),
 		.rtm_flags = r->onlink ? RTNH_F_ONLINK : 0,
 	};
@@ -85,7 +88,8 @@ void route_add_msg(struct nl_batch *b, const struct route_spec *r, bool append)
 
 	rtm.rtm_protocol = RTPROT_BOOT;
 	rtm.rtm_type = RTN_UNICAST;
-	nl_begin(b, RTM_NEWROUTE, NLM_F_CREATE | (append ? 0 : NLM_F_EXCL), &rtm, sizeof(rtm), "add the route");
+	nl_begin(b, RTM_NEWROUTE, NLM_F_CREATE | (append ? 0 : NLM_F_EXCL), &rtm, sizeof(rtm),
+	         "add the route");
 	put_route(b, r);
 	put_metrics(b, r);
 }
@@ -122,7 +126,7 @@ static void get_gateway(const struct nlattr *const tb[], sa_family_t family, str
 	const struct rtvia *via;
 	uint16_t len;
 
-	*ret = (struct ip_addr){ 0 };
+	*ret = (struct ip_addr) { 0 };
 	get_ip(tb[RTA_GATEWAY], family, ret);
 	if (!tb[RTA_VIA])
 		return;
@@ -156,7 +160,8 @@ static int hand_over(struct route_dump *dump, const struct route_spec *route, st
 }
 
 /* A multipath route is handed over once for each next hop. */
-static int each_hop(struct route_dump *dump, struct route_spec *r, const struct nlattr *hops, struct err *e)
+static int each_hop(struct route_dump *dump, struct route_spec *r, const struct nlattr *hops,
+                    struct err *e)
 {
 	const struct nlattr *tb[RTA_MAX + 1];
 	const uint8_t *at = mnl_attr_get_payload(hops);
@@ -191,7 +196,8 @@ static int dumped_route(const struct nlmsghdr *msg, void *arg, struct err *e)
 	struct route_spec r = { 0 };
 
 	if (msg->nlmsg_type != RTM_NEWROUTE || mnl_nlmsg_get_payload_len(msg) < sizeof(*rtm) ||
-	    rtm->rtm_family != dump->family || rtm->rtm_type != RTN_UNICAST || rtm->rtm_flags & RTM_F_CLONED)
+	    rtm->rtm_family != dump->family || rtm->rtm_type != RTN_UNICAST ||
+	    rtm->rtm_flags & RTM_F_CLONED)
 		return 0;
 	nl_attrs(msg, sizeof(*rtm), tb, RTA_MAX);
 	r.table = tb[RTA_TABLE] ? nl_u32(tb[RTA_TABLE]) : rtm->rtm_table;
@@ -213,11 +219,16 @@ static int dumped_route(const struct nlmsghdr *msg, void *arg, struct err *e)
 }
 
 int route_each(struct nl_sock *s, sa_family_t family, uint32_t table, int ifindex,
-	       int (*fn)(const struct route_spec *r, void *arg, struct err *e), void *arg, struct err *e)
+               int (*fn)(const struct route_spec *r, void *arg, struct err *e), void *arg,
+               struct err *e)
 {
 	const struct rtmsg rtm = { .rtm_family = (uint8_t)family };
 	struct route_dump dump = {
-		.family = family, .table = table ? table : RT_TABLE_MAIN, .ifindex = ifindex, .fn = fn, .arg = arg,
+		.family = family,
+		.table = table ? table : RT_TABLE_MAIN,
+		.ifindex = ifindex,
+		.fn = fn,
+		.arg = arg,
 	};
 	struct nl_batch b;
 	struct err why;

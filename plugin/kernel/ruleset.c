@@ -250,10 +250,10 @@ static void remember_net(struct ruleset_txn *t, const struct ip_prefix *net)
 		t->nets[t->n_nets++] = *net;
 }
 
-/* The map of a family; NULL (and the transaction is spoiled) for no address. */
-static const struct nft_set *masq_map(const struct ip_prefix *pod)
+/* The map of a family; NULL for no address. */
+static const struct nft_set *masq_map(const struct ip_addr *pod)
 {
-	switch (pod->addr.family) {
+	switch (pod->family) {
 	case AF_INET:
 		return &masq4;
 	case AF_INET6:
@@ -286,7 +286,7 @@ static void del_elem(struct ruleset_txn *t, enum ruleset_table table, const stru
 
 void ruleset_add_masquerade(struct ruleset_txn *t, const struct ip_prefix *pod, const char *owner)
 {
-	const struct nft_set *map = masq_map(pod);
+	const struct nft_set *map = masq_map(&pod->addr);
 	char chain[NET_CHAIN_MAX], comment[RULESET_COMMENT_MAX + 1];
 	struct ip_prefix net;
 
@@ -309,7 +309,7 @@ void ruleset_add_masquerade(struct ruleset_txn *t, const struct ip_prefix *pod, 
 
 void ruleset_del_masquerade(struct ruleset_txn *t, const struct ip_prefix *pod)
 {
-	const struct nft_set *map = masq_map(pod);
+	const struct nft_set *map = masq_map(&pod->addr);
 	char chain[NET_CHAIN_MAX];
 
 	if (!map) {
@@ -451,7 +451,7 @@ int ruleset_has_masquerade(struct nl_sock *s, const struct ip_prefix *pod, char 
                            struct err *e)
 {
 	const struct nft_table *t = &tables[RULESET_INET];
-	const struct nft_set *map = masq_map(pod);
+	const struct nft_set *map = masq_map(&pod->addr);
 	struct answer a = { .owner = ret_owner };
 	char want[NET_CHAIN_MAX];
 	struct ip_prefix net;
@@ -470,6 +470,29 @@ int ruleset_has_masquerade(struct nl_sock *s, const struct ip_prefix *pod, char 
 	return r < 0 ? r : r > 0;
 }
 
+int ruleset_take_masquerade(struct nl_sock *s, const struct ip_addr *pod, const char *owner,
+                            struct err *e)
+{
+	const struct nft_set *map = masq_map(pod);
+	char found[RULESET_COMMENT_MAX + 1] = "", want[RULESET_COMMENT_MAX + 1];
+	struct answer a = { .owner = found };
+	struct ip_prefix was;
+	struct ruleset_txn t;
+	int r, len;
+
+	if (!map)
+		return err_set(e, CNI_E_INTERNAL, EINVAL, "masquerade: no address");
+	r = nft_get_elem(s, &tables[RULESET_INET], map, pod->bytes, keep_answer, &a, e);
+	if (r <= 0 || (owner && strcmp(found, cut_owner(owner, want)) != 0))
+		return r < 0 ? r : 0;
+	len = net_chain_len(a.chain, ip_bits(pod->family));
+	was = (struct ip_prefix) { .addr = *pod, .len = (uint8_t)(len < 0 ? 0 : len) };
+	ruleset_begin(&t);
+	ruleset_del_masquerade(&t, &was);
+	r = ruleset_commit(s, &t, e);
+	return r < 0 ? r : 1;
+}
+
 int ruleset_has_spoof(struct nl_sock *s, const char *port, const uint8_t mac[static 6],
                       char *ret_owner, struct err *e)
 {
@@ -479,6 +502,52 @@ int ruleset_has_spoof(struct nl_sock *s, const char *port, const uint8_t mac[sta
 	int r = nft_get_elem(s, t, &spoof_port, &key, NULL, NULL, e);
 
 	return r <= 0 ? r : nft_get_elem(s, t, &spoof_mac, &key, keep_answer, &a, e);
+}
+
+/* The addresses that a port may use, to be removed. */
+struct spoof_walk {
+	const char *port;
+	struct ruleset_txn *t;
+};
+
+static int one_spoof_mac(const struct nft_elem_info *el, void *arg, struct err *e)
+{
+	const struct spoof_walk *w = arg;
+	struct spoof_key key;
+
+	(void)e;
+	memcpy(&key, el->key, sizeof(key));
+	if (strncmp(key.port, w->port, IFNAMSIZ) == 0)
+		del_elem(w->t, RULESET_BRIDGE, &spoof_mac, &key,
+		         "forget the port's source address");
+	return 0;
+}
+
+static void forget_spoof_macs(void *arg)
+{
+	const struct spoof_walk *w = arg;
+
+	ruleset_begin(w->t);
+}
+
+int ruleset_take_spoof(struct nl_sock *s, const char *port, struct err *e)
+{
+	const struct nft_table *table = &tables[RULESET_BRIDGE];
+	const struct spoof_key key = make_spoof_key(port, (const uint8_t[6]) { 0 });
+	struct ruleset_txn t;
+	struct spoof_walk w = { .port = port, .t = &t };
+	int r;
+
+	ruleset_begin(&t);
+	r = nft_each_elem(s, table, &spoof_mac, one_spoof_mac, forget_spoof_macs, &w, e);
+	if (r == 0)
+		r = nft_get_elem(s, table, &spoof_port, &key, NULL, NULL, e);
+	if (r > 0)
+		del_elem(&t, RULESET_BRIDGE, &spoof_port, &key, "end the port's source check");
+	if (r < 0 || !t.used)
+		return r < 0 ? r : 0;
+	r = ruleset_commit(s, &t, e);
+	return r < 0 ? r : 1;
 }
 
 struct masquerade_walk {

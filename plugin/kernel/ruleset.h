@@ -66,11 +66,26 @@ int ruleset_intact(struct nl_sock *s, enum ruleset_table table, const char **ret
 /* ruleset_destroy() - Remove both tables (uninstall). */
 int ruleset_destroy(struct nl_sock *s, struct err *e);
 
-/* Is an element there? 1, 0, or -errno; *ret_owner (RULESET_COMMENT_MAX + 1 bytes, NULL allowed) is its comment. */
+/* Is an element there, with its prefix and the rule that it leads to? 1, 0, or -errno; *ret_owner (RULESET_COMMENT_MAX + 1 bytes, NULL allowed) is its comment. */
 int ruleset_has_masquerade(struct nl_sock *s, const struct ip_prefix *pod, char *ret_owner,
                            struct err *e);
 int ruleset_has_spoof(struct nl_sock *s, const char *port, const uint8_t mac[static 6],
                       char *ret_owner, struct err *e);
+
+/**
+ * ruleset_take_masquerade() - Remove what is there for a pod's address, whatever prefix it was added with
+ * @owner:	only if it is this one's; NULL: whoever's
+ *
+ * For stale elements, which the others' functions do not recognise (another prefix, an emptied chain).
+ *
+ * Return: 1 if it was removed, 0 if there is none or it is another owner's, or -errno.
+ */
+int ruleset_take_masquerade(struct nl_sock *s, const struct ip_addr *pod, const char *owner,
+                            struct err *e);
+
+/* ruleset_take_spoof() - Remove the source check of a port, whatever addresses it allows. For stale elements: reads
+ * the whole set. 1 if something was removed, 0 if there is none, or -errno. */
+int ruleset_take_spoof(struct nl_sock *s, const char *port, struct err *e);
 
 /* ruleset_each_masquerade() - Dump the masqueraded pods with their owners: for GC, the sweep and doctor. If it
  * changes meanwhile, pods may come twice. */

@@ -2,8 +2,8 @@
 /*
  * sysctl.c - /proc/sys/net of the current network namespace
  *
- * The kernel shows each thread the tree of the namespace that the thread is in when it opens a file, so nothing
- * here names a namespace.
+ * The kernel shows each thread the tree of the namespace that the thread is in when it opens a
+ * file, so nothing here names a namespace.
  */
 #include "kernel/sysctl.h"
 
@@ -14,11 +14,12 @@
 #include <stdbool.h>
 #include <string.h>
 
-#define ROOT "/proc/sys/"
-#define KEY_MAX 256
+#define ROOT      "/proc/sys/"
+#define KEY_MAX   256
 #define VALUE_MAX 1024
 
-/* Interface names are part of keys and may hold anything but a slash, so each component is looked at. */
+/* Interface names are part of keys and may hold anything but a slash, so each component is
+ * looked at. */
 static bool is_key(const char *key)
 {
 	size_t len;
@@ -27,7 +28,8 @@ static bool is_key(const char *key)
 		return false;
 	for (;; key += len + 1) {
 		len = strcspn(key, "/");
-		if (!len || (len == 1 && key[0] == '.') || (len == 2 && key[0] == '.' && key[1] == '.'))
+		if (!len || (len == 1 && key[0] == '.') ||
+		    (len == 2 && key[0] == '.' && key[1] == '.'))
 			return false;
 		if (!key[len])
 			return true;
@@ -61,7 +63,8 @@ int sysctl_get(const char *key, char *ret, size_t cap, struct err *e)
 		len += n > 0 ? (size_t)n : 0;
 	} while (n && len < cap);
 	if (len == cap)
-		return err_set(e, CNI_E_INTERNAL, EFBIG, "read " ROOT "%s: longer than %zu bytes", key, cap - 1);
+		return err_set(e, CNI_E_INTERNAL, EFBIG, "read " ROOT "%s: longer than %zu bytes",
+		               key, cap - 1);
 	while (len && ret[len - 1] == '\n')
 		len--;
 	ret[len] = '\0';
@@ -82,7 +85,8 @@ int sysctl_set(const char *key, const char *value, struct err *e)
 	if (n < 0)
 		return err_sys(e, errno, "write \"%.64s\" to " ROOT "%s", value, key);
 	if ((size_t)n != len)
-		return err_set(e, CNI_E_INTERNAL, EIO, "write \"%.64s\" to " ROOT "%s: it was cut off", value, key);
+		return err_set(e, CNI_E_INTERNAL, EIO,
+		               "write \"%.64s\" to " ROOT "%s: it was cut off", value, key);
 	return 0;
 }
 

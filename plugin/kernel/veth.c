@@ -2,8 +2,9 @@
 /*
  * veth.c - the pair: one end in the node's namespace, the other in the container's
  *
- * Everything that can be said at creation is said there, so neither end is ever seen half-made: no temporary name,
- * no move between namespaces, no MAC of the kernel's (which udev would replace, since it is marked as random).
+ * Everything that can be said at creation is said there, so neither end is ever seen half-made: no
+ * temporary name, no move between namespaces, no MAC of the kernel's (which udev would replace,
+ * since it is marked as random).
  */
 #include "kernel/link.h"
 
@@ -21,9 +22,10 @@ static void put_end(struct nl_batch *b, const char *name, const uint8_t *mac, ui
 	nl_put(b, IFLA_ADDRESS, mac, 6);
 	if (mtu)
 		nl_put_u32(b, IFLA_MTU, mtu);
-	/* A veth has one queue in use unless someone asks for more with ethtool. If we do not say so, the kernel makes
-	 * one for each CPU that the machine could have and then takes back all but one, which costs memory and, with
-	 * two CPUs, a third of the time of the whole message (315 us instead of 490). */
+	/* A veth has one queue in use unless someone asks for more with ethtool. If we do not
+	 * say so, the kernel makes one for each CPU that the machine could have and then takes
+	 * back all but one, which costs memory and, with two CPUs, a third of the time of the
+	 * whole message (315 us instead of 490). */
 	nl_put_u32(b, IFLA_NUM_TX_QUEUES, 1);
 	nl_put_u32(b, IFLA_NUM_RX_QUEUES, 1);
 }
@@ -45,8 +47,9 @@ static void put_veth(struct nl_batch *b, const struct veth_spec *spec)
 	nl_nest_end(b, info);
 }
 
-/* A link has IPv6 settings unless its MTU is too small or IPv6 was switched off at boot; the kernel refuses the whole
- * message that addresses settings which are not there. (disable_ipv6=1 is no obstacle: the settings exist.) */
+/* A link has IPv6 settings unless its MTU is too small or IPv6 was switched off at boot; the
+ * kernel refuses the whole message that addresses settings which are not there. (disable_ipv6=1
+ * is no obstacle: the settings exist.) */
 static bool has_ipv6(uint32_t mtu)
 {
 	return (!mtu || mtu >= IPV6_MTU_MIN) && access("/proc/sys/net/ipv6/conf", F_OK) == 0;
@@ -66,14 +69,15 @@ void link_add_veth_msg(struct nl_batch *b, const struct veth_spec *spec)
 	const struct ifinfomsg up = { .ifi_flags = IFF_UP, .ifi_change = IFF_UP }, same = { 0 };
 	bool quiet = spec->master && has_ipv6(spec->mtu);
 
-	nl_begin(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &up, sizeof(up), "create the veth pair");
+	nl_begin(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &up, sizeof(up),
+	         "create the veth pair");
 	put_end(b, spec->host_name, spec->host_mac, spec->mtu);
 	if (spec->master)
 		nl_put_u32(b, IFLA_MASTER, (uint32_t)spec->master);
 	put_veth(b, spec);
 
-	/* What the kernel does not take at creation. The host end has no carrier until its peer is up, so no
-	 * link-local address was generated yet. */
+	/* What the kernel does not take at creation. The host end has no carrier until its peer
+	 * is up, so no link-local address was generated yet. */
 	if (!spec->alias && !quiet)
 		return;
 	nl_begin(b, RTM_SETLINK, 0, &same, sizeof(same), "set up the host end of the veth pair");

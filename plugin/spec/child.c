@@ -283,47 +283,52 @@ static int run(const struct child_job *job, struct child *c, long long deadline,
 }
 
 /*
- * Writing to a child that is gone raises SIGPIPE, which would end us without a word. It is blocked for
- * the time, and taken back if it came from here; dispositions, which all threads share, stay as they are.
+ * Two signals are in the way while there is a child. Writing to one that is gone raises SIGPIPE, which
+ * would end us without a word: it is blocked, and taken back if it came from here. And if whoever
+ * started us ignores SIGCHLD, so do we, and the kernel would not keep the child's status.
  */
-struct no_sigpipe {
-	sigset_t pipe, old;
-	bool pending;
+struct signals {
+	sigset_t pipe, mask;
+	struct sigaction chld;
+	bool pending; /* SIGPIPE, before it all began */
 };
 
-static void sigpipe_block(struct no_sigpipe *s)
+static void signals_prepare(struct signals *s)
 {
+	const struct sigaction dfl = { .sa_handler = SIG_DFL };
 	sigset_t pending;
 
 	(void)sigemptyset(&s->pipe);
 	(void)sigaddset(&s->pipe, SIGPIPE);
 	(void)sigpending(&pending);
 	s->pending = sigismember(&pending, SIGPIPE) > 0;
-	(void)sigprocmask(SIG_BLOCK, &s->pipe, &s->old);
+	(void)sigprocmask(SIG_BLOCK, &s->pipe, &s->mask);
+	(void)sigaction(SIGCHLD, &dfl, &s->chld);
 }
 
-static void sigpipe_restore(struct no_sigpipe *s)
+static void signals_restore(struct signals *s)
 {
 	const struct timespec now = { 0 };
 
 	while (!s->pending && sigtimedwait(&s->pipe, NULL, &now) < 0 && errno == EINTR)
 		;
-	(void)sigprocmask(SIG_SETMASK, &s->old, NULL);
+	(void)sigaction(SIGCHLD, &s->chld, NULL);
+	(void)sigprocmask(SIG_SETMASK, &s->mask, NULL);
 }
 
 int child_run(const struct child_job *job, long long deadline, char **ret_out, int *ret_status,
               struct err *e)
 {
 	struct child c = { .fds = { { .fd = -1 }, { .fd = -1 }, { .fd = -1 } } };
-	struct no_sigpipe sigpipe;
+	struct signals signals;
 	int r;
 
 	*ret_out = NULL;
-	sigpipe_block(&sigpipe);
+	signals_prepare(&signals);
 	r = run(job, &c, deadline, ret_status, e);
 	for (size_t i = 0; i < N_POLL; i++)
 		finish(&c.fds[i]);
-	sigpipe_restore(&sigpipe);
+	signals_restore(&signals);
 
 	if (r == 0 && !c.out)
 		r = make_room(job, &c, e);

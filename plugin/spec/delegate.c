@@ -68,18 +68,18 @@ int delegate_find(const char *type, const char *path, char *ret, struct err *e)
 /* Our environment with another CNI_COMMAND; the strings stay where they are. */
 static char **make_environment(char *command)
 {
+	char *none = NULL, **from = environ ? environ : &none, **env;
 	size_t n = 0, used = 0;
-	char **env;
 
-	while (environ && environ[n])
+	while (from[n])
 		n++;
 	env = calloc(n + 2, sizeof(*env));
 	if (!env)
 		return NULL;
 	env[used++] = command;
-	for (size_t i = 0; i < n; i++)
-		if (strncmp(environ[i], "CNI_COMMAND=", strlen("CNI_COMMAND=")) != 0)
-			env[used++] = environ[i];
+	for (; *from; from++)
+		if (strncmp(*from, "CNI_COMMAND=", strlen("CNI_COMMAND=")) != 0)
+			env[used++] = *from;
 	return env;
 }
 

@@ -20,9 +20,14 @@ enum cni_verb { CNI_ADD, CNI_CHECK, CNI_DEL, CNI_GC, CNI_STATUS, CNI_VERSION };
 /* cni_verb_str() - "ADD" ... "VERSION". */
 const char *cni_verb_str(enum cni_verb verb);
 
+struct result;
+
 struct request {
 	enum cni_verb verb;
 	const char *type; /* CNI type that was called; set by the caller */
+	/* Hands ADD's result to the runtime; set by the caller. A type with something to lose calls it as its last
+	 * step, so that a result that cannot be said or delivered is undone like any other failure. */
+	int (*answer)(const struct request *req, const struct result *res, struct err *e);
 	/* From the environment; "" when absent, never NULL. Validated for the verbs that need them. */
 	const char *container_id;
 	const char *netns;

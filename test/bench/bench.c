@@ -37,6 +37,31 @@ struct row *bench_row(struct bench *b, const char *unit, const char *key, const 
 	return row;
 }
 
+const struct row *bench_find(const struct bench *b, const char *key)
+{
+	for (size_t i = 0; i < b->n_rows; i++)
+		if (strcmp(b->rows[i].key, key) == 0)
+			return &b->rows[i];
+	return NULL;
+}
+
+/* results.json gets its picture beside it. */
+static int write_files(const struct bench *b, const char *json)
+{
+	char picture[PATH_MAX];
+	size_t n = strlen(json);
+	int r = report_json(b, json);
+
+	if (n > 5 && strcmp(json + n - 5, ".json") == 0)
+		n -= 5;
+	if (r == 0 &&
+	    (size_t)snprintf(picture, sizeof(picture), "%.*s.svg", (int)n, json) < sizeof(picture))
+		r = report_picture(b, picture);
+	if (r < 0)
+		fprintf(stderr, "bench: %s: %s\n", json, strerror(-r));
+	return r;
+}
+
 static void find_peers(struct bench *b)
 {
 	char path[PATH_MAX];
@@ -45,22 +70,27 @@ static void find_peers(struct bench *b)
 		snprintf(path, sizeof(path), "%s/bridge", b->peers[p].dir);
 		b->peers[p].present = access(path, X_OK) == 0;
 		if (!b->peers[p].present)
-			fprintf(stderr, "bench: no %s in %s, its columns stay empty\n", b->peers[p].name, b->peers[p].dir);
+			fprintf(stderr, "bench: no %s in %s, its columns stay empty\n",
+			        b->peers[p].name, b->peers[p].dir);
 	}
 }
 
 static int usage(void)
 {
-	fprintf(stderr, "usage: bench [--upstream DIR] [--cnida DIR] [--samples N] [--only SCENARIO] [--json FILE]\n");
+	fprintf(stderr,
+	        "usage: bench [--upstream DIR] [--cnida DIR] [--samples N] [--only SCENARIO] [--json FILE]\n");
 	return 2;
 }
 
 static int parse(int argc, char **argv, struct bench *b, const char **json)
 {
 	static const struct option options[] = {
-		{ "upstream", required_argument, NULL, 'u' }, { "cnida", required_argument, NULL, 'c' },
-		{ "samples", required_argument, NULL, 'n' },  { "only", required_argument, NULL, 'o' },
-		{ "json", required_argument, NULL, 'j' },     { NULL, 0, NULL, 0 },
+		{ "upstream", required_argument, NULL, 'u' },
+		{ "cnida", required_argument, NULL, 'c' },
+		{ "samples", required_argument, NULL, 'n' },
+		{ "only", required_argument, NULL, 'o' },
+		{ "json", required_argument, NULL, 'j' },
+		{ NULL, 0, NULL, 0 },
 	};
 	long n;
 	int c;
@@ -94,7 +124,7 @@ int main(int argc, char **argv)
 {
 	static struct bench bench = {
 		.peers = { { .name = "upstream", .dir = "/usr/lib/cni", .tag = "up", .net = 201 },
-			   { .name = "cnida", .dir = "build/bin", .tag = "cn", .net = 202 } },
+		           { .name = "cnida", .dir = "build/bin", .tag = "cn", .net = 202 } },
 		.samples = SAMPLES,
 	};
 	const char *json = "build/bench/results.json";
@@ -112,9 +142,7 @@ int main(int argc, char **argv)
 	}
 	report_table(&bench);
 	report_goals(&bench);
-	r = report_json(&bench, json);
-	if (r < 0)
-		fprintf(stderr, "bench: %s: %s\n", json, strerror(-r));
+	r = write_files(&bench, json);
 	fprintf(stderr, "bench: %ld s, %s\n", (long)(time(NULL) - start), json);
 	return r < 0;
 }

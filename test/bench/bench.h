@@ -10,13 +10,13 @@
 
 enum { UPSTREAM, CNIDA, PEERS }; /* the ratios refer to upstream */
 #define ROWS_MAX 64
-#define SAMPLES 50U
+#define SAMPLES  50U
 
 /* One line of the table: the same thing measured with every peer. */
 struct row {
-	char key[48];	     /* for results.json and the goals: "bridge.add" */
+	char key[48]; /* for results.json and the goals: "bridge.add" */
 	char title[64];
-	const char *unit;    /* "ms", "kB", "" */
+	const char *unit; /* "ms", "kB", "" */
 	struct series s[PEERS];
 };
 
@@ -39,9 +39,13 @@ void scenario_drain(struct bench *b);
 void scenario_store(struct bench *b);
 void scenario_cost(struct bench *b);
 
-/* report_table(), report_goals() - To stdout. report_json() - 0 or -errno. */
+/* bench_find() - A row by its key, NULL if there is none. */
+const struct row *bench_find(const struct bench *b, const char *key);
+
+/* report_table(), report_goals() - To stdout. report_json(), report_picture() - To a file; 0 or -errno. */
 void report_table(const struct bench *b);
 void report_goals(const struct bench *b);
 int report_json(const struct bench *b, const char *file);
+int report_picture(const struct bench *b, const char *file);
 
 #endif

@@ -21,12 +21,14 @@ static const char bridge_conf[] =
 	"\"ranges\":[[{\"subnet\":\"10.%u.%u.0/24\"}]],\"routes\":[{\"dst\":\"0.0.0.0/0\"}]}}";
 
 static const char store_conf[] =
-	"{\"cniVersion\":\"1.0.0\",\"name\":\"%s\",\"ipam\":{\"type\":\"host-local\",\"dataDir\":\"" DATA_ROOT "/%s\","
+	"{\"cniVersion\":\"1.0.0\",\"name\":\"%s\",\"ipam\":{\"type\":\"host-local\",\"dataDir\":\"" DATA_ROOT
+	"/%s\","
 	"\"ranges\":[[{\"subnet\":\"10.%u.0.0/16\"}]]}}";
 
 static const char status_conf[] =
 	"{\"cniVersion\":\"1.1.0\",\"name\":\"bench-status\",\"type\":\"bridge\",\"bridge\":\"be%s-st\","
-	"\"ipam\":{\"type\":\"host-local\",\"dataDir\":\"" DATA_ROOT "/%s\",\"ranges\":[[{\"subnet\":\"10.%u.9.0/24\"}]]}}";
+	"\"ipam\":{\"type\":\"host-local\",\"dataDir\":\"" DATA_ROOT
+	"/%s\",\"ranges\":[[{\"subnet\":\"10.%u.9.0/24\"}]]}}";
 
 char *peer_conf(const struct peer *p, enum conf_kind kind, const char *store)
 {
@@ -35,10 +37,12 @@ char *peer_conf(const struct peer *p, enum conf_kind kind, const char *store)
 
 	switch (kind) {
 	case CONF_BRIDGE:
-		n = asprintf(&text, bridge_conf, p->tag, "plain", p->tag, "br", "", p->tag, p->net, 1U);
+		n = asprintf(&text, bridge_conf, p->tag, "plain", p->tag, "br", "", p->tag, p->net,
+		             1U);
 		break;
 	case CONF_MASQ:
-		n = asprintf(&text, bridge_conf, p->tag, "masq", p->tag, "mq", ",\"ipMasq\":true", p->tag, p->net, 2U);
+		n = asprintf(&text, bridge_conf, p->tag, "masq", p->tag, "mq", ",\"ipMasq\":true",
+		             p->tag, p->net, 2U);
 		break;
 	case CONF_STORE:
 		n = asprintf(&text, store_conf, store, p->tag, p->net);
@@ -60,8 +64,8 @@ char *peer_conf_prev(const char *conf, const char *result)
 	return text;
 }
 
-struct plugin_call peer_call(const struct peer *p, const char *type, const char *verb, const struct pod *pod,
-			     const char *conf, char *path)
+struct plugin_call peer_call(const struct peer *p, const char *type, const char *verb,
+                             const struct pod *pod, const char *conf, char *path)
 {
 	struct plugin_call call = { .command = verb, .cni_path = p->dir, .deadline_ms = 30000 };
 
@@ -87,9 +91,10 @@ bool peer_ok(const struct peer *p, const struct plugin_call *call, const struct 
 	if (run->rc == 0 && !run->late)
 		return true;
 	if (__atomic_fetch_add(&said, 1, __ATOMIC_RELAXED) < 10)
-		fprintf(stderr, "bench: %s: %s %s failed (exit %d, signal %d%s): %.300s %.300s\n", p->name, call->path,
-			call->command, run->rc, run->signal, run->late ? ", too late" : "",
-			run->out ? run->out : "", run->err ? run->err : "");
+		fprintf(stderr, "bench: %s: %s %s failed (exit %d, signal %d%s): %.300s %.300s\n",
+		        p->name, call->path, call->command, run->rc, run->signal,
+		        run->late ? ", too late" : "", run->out ? run->out : "",
+		        run->err ? run->err : "");
 	return false;
 }
 

@@ -15,8 +15,8 @@
 
 struct peer {
 	const char *name;
-	const char *dir; /* plugin folder */
-	const char *tag; /* two letters, in the names of links and folders */
+	const char *dir;  /* plugin folder */
+	const char *tag;  /* two letters, in the names of links and folders */
 	unsigned int net; /* second byte of its subnets, 10.net.0.0/16 */
 	bool present;
 };
@@ -30,8 +30,8 @@ char *peer_conf(const struct peer *p, enum conf_kind kind, const char *store);
 char *peer_conf_prev(const char *conf, const char *result);
 
 /* peer_call() - The call for a verb of a pod; @conf is borrowed, @path (PATH_MAX bytes) keeps the executable's name. */
-struct plugin_call peer_call(const struct peer *p, const char *type, const char *verb, const struct pod *pod,
-			     const char *conf, char *path);
+struct plugin_call peer_call(const struct peer *p, const char *type, const char *verb,
+                             const struct pod *pod, const char *conf, char *path);
 
 /* peer_ok() - Did it succeed? Else what it said goes to stderr once per peer and verb. */
 bool peer_ok(const struct peer *p, const struct plugin_call *call, const struct plugin_run *run);

@@ -31,14 +31,6 @@ static const struct goal {
 	{ "status", "STATUS", 0, 1 },
 };
 
-static const struct row *find_row(const struct bench *b, const char *key)
-{
-	for (size_t i = 0; i < b->n_rows; i++)
-		if (strcmp(b->rows[i].key, key) == 0)
-			return &b->rows[i];
-	return NULL;
-}
-
 static bool has_both(const struct row *r)
 {
 	return r->s[UPSTREAM].n > 0 && r->s[CNIDA].n > 0 && series_quantile(&r->s[CNIDA], 0.5) > 0;
@@ -61,7 +53,8 @@ static void cell(const struct series *s, double q, const char *unit)
 
 void report_table(const struct bench *b)
 {
-	printf("%-46s %4s %10s %10s %10s %10s %9s %4s\n", "", "unit", "upstream", "p99", "cnida", "p99", "ratio", "n");
+	printf("%-46s %4s %10s %10s %10s %10s %9s %4s\n", "", "unit", "upstream", "p99", "cnida",
+	       "p99", "ratio", "n");
 	for (size_t i = 0; i < b->n_rows; i++) {
 		const struct row *r = &b->rows[i];
 		size_t n = r->s[CNIDA].n ? r->s[CNIDA].n : r->s[UPSTREAM].n;
@@ -88,17 +81,18 @@ void report_goals(const struct bench *b)
 	putchar('\n');
 	for (size_t i = 0; i < sizeof(goals) / sizeof(goals[0]); i++) {
 		const struct goal *g = &goals[i];
-		const struct row *r = find_row(b, g->key);
+		const struct row *r = bench_find(b, g->key);
 		double median = r ? series_quantile(&r->s[CNIDA], 0.5) : 0;
 
 		if (!r || r->s[CNIDA].n == 0 || (g->share > 0 && !has_both(r)))
 			printf("%s: not measured\n", g->title);
 		else if (g->share > 0)
-			printf("%s: 1/%.1f of upstream (goal: at most 1/%.0f)%s\n", g->title, ratio(r), g->share,
-			       ratio(r) >= g->share ? "" : "  MISSED");
+			printf("%s: 1/%.1f of upstream (goal: at most 1/%.0f)%s\n", g->title,
+			       ratio(r), g->share, ratio(r) >= g->share ? "" : "  MISSED");
 		else
-			printf("%s: %.3g%s%s (goal: at most %g)%s\n", g->title, median, *r->unit ? " " : "",
-			       r->unit, g->limit, median <= g->limit ? "" : "  MISSED");
+			printf("%s: %.3g%s%s (goal: at most %g)%s\n", g->title, median,
+			       *r->unit ? " " : "", r->unit, g->limit,
+			       median <= g->limit ? "" : "  MISSED");
 	}
 }
 
@@ -108,9 +102,10 @@ static json_t *series_json(const struct series *s)
 
 	for (size_t i = 0; i < s->n; i++)
 		json_array_append_new(samples, json_real(s->v[i]));
-	return json_pack("{s:f, s:f, s:f, s:f, s:I, s:I, s:o}", "median", series_quantile(s, 0.5), "p99",
-			 series_quantile(s, 0.99), "min", series_quantile(s, 0), "max", series_quantile(s, 1), "n",
-			 (json_int_t)s->n, "failed", (json_int_t)s->failed, "samples", samples);
+	return json_pack("{s:f, s:f, s:f, s:f, s:I, s:I, s:o}", "median", series_quantile(s, 0.5),
+	                 "p99", series_quantile(s, 0.99), "min", series_quantile(s, 0), "max",
+	                 series_quantile(s, 1), "n", (json_int_t)s->n, "failed",
+	                 (json_int_t)s->failed, "samples", samples);
 }
 
 static json_t *row_json(const struct bench *b, const struct row *r)
@@ -120,8 +115,9 @@ static json_t *row_json(const struct bench *b, const struct row *r)
 	for (size_t p = 0; p < PEERS; p++)
 		if (r->s[p].n || r->s[p].failed)
 			json_object_set_new(peers, b->peers[p].name, series_json(&r->s[p]));
-	return json_pack("{s:s, s:s, s:s, s:o, s:o}", "key", r->key, "title", r->title, "unit", r->unit, "ratio",
-			 has_both(r) ? json_real(ratio(r)) : json_null(), "peers", peers);
+	return json_pack("{s:s, s:s, s:s, s:o, s:o}", "key", r->key, "title", r->title, "unit",
+	                 r->unit, "ratio", has_both(r) ? json_real(ratio(r)) : json_null(), "peers",
+	                 peers);
 }
 
 static json_t *machine_json(void)
@@ -130,8 +126,8 @@ static json_t *machine_json(void)
 
 	uname(&u);
 	return json_pack("{s:s, s:s, s:I, s:I}", "kernel", u.release, "machine", u.machine, "cpus",
-			 (json_int_t)sysconf(_SC_NPROCESSORS_ONLN), "memory_kb",
-			 (json_int_t)(sysconf(_SC_PHYS_PAGES) * (sysconf(_SC_PAGESIZE) / 1024)));
+	                 (json_int_t)sysconf(_SC_NPROCESSORS_ONLN), "memory_kb",
+	                 (json_int_t)(sysconf(_SC_PHYS_PAGES) * (sysconf(_SC_PAGESIZE) / 1024)));
 }
 
 static void make_parents(const char *file)
@@ -153,7 +149,8 @@ int report_json(const struct bench *b, const char *file)
 
 	for (size_t i = 0; i < b->n_rows; i++)
 		json_array_append_new(rows, row_json(b, &b->rows[i]));
-	doc = json_pack("{s:o, s:I, s:o}", "machine", machine_json(), "samples", (json_int_t)b->samples, "rows", rows);
+	doc = json_pack("{s:o, s:I, s:o}", "machine", machine_json(), "samples",
+	                (json_int_t)b->samples, "rows", rows);
 	if (!doc)
 		return -ENOMEM;
 	make_parents(file);

@@ -13,9 +13,9 @@
 #include <string.h>
 #include <time.h>
 
-#define CALLERS	    16
+#define CALLERS      16
 #define DRAIN_ROUNDS 3U
-#define PODS_MAX    128
+#define PODS_MAX     128
 
 /* The pods of both peers, and one configuration for each. As under a runtime, what comes after ADD gets its result. */
 struct field {
@@ -32,7 +32,8 @@ static double ms(uint64_t ns)
 }
 
 /* One call of a peer without a pod. */
-static void measure(const struct peer *peer, size_t p, const char *verb, const char *conf, struct row *wall)
+static void measure(const struct peer *peer, size_t p, const char *verb, const char *conf,
+                    struct row *wall)
 {
 	char path[PATH_MAX];
 	struct plugin_call call = peer_call(peer, "bridge", verb, NULL, conf, path);
@@ -45,8 +46,8 @@ static void measure(const struct peer *peer, size_t p, const char *verb, const c
 	plugin_run_free(&run);
 }
 
-static struct plugin_call field_call(const struct bench *b, const struct field *f, size_t p, unsigned int i,
-				     const char *verb, char *path)
+static struct plugin_call field_call(const struct bench *b, const struct field *f, size_t p,
+                                     unsigned int i, const char *verb, char *path)
 {
 	const char *conf = strcmp(verb, "ADD") != 0 && f->after[p][i] ? f->after[p][i] : f->conf[p];
 
@@ -63,8 +64,8 @@ static void field_result(struct field *f, size_t p, unsigned int i, const struct
 }
 
 /* One call for pod @i of peer @p; its times go to the rows (NULL: warming up). */
-static void measure_pod(struct bench *b, struct field *f, size_t p, unsigned int i, const char *verb,
-			struct row *wall, struct row *cpu)
+static void measure_pod(struct bench *b, struct field *f, size_t p, unsigned int i,
+                        const char *verb, struct row *wall, struct row *cpu)
 {
 	char path[PATH_MAX];
 	struct plugin_call call = field_call(b, f, p, i, verb, path);
@@ -83,8 +84,8 @@ static void measure_pod(struct bench *b, struct field *f, size_t p, unsigned int
 	plugin_run_free(&run);
 }
 
-static void field_open(struct bench *b, struct field *f, const char *type, enum conf_kind kind, const char *store,
-		       unsigned int n)
+static void field_open(struct bench *b, struct field *f, const char *type, enum conf_kind kind,
+                       const char *store, unsigned int n)
 {
 	char name[32];
 
@@ -96,7 +97,8 @@ static void field_open(struct bench *b, struct field *f, const char *type, enum 
 		for (unsigned int i = 0; i < f->n && b->peers[p].present; i++) {
 			snprintf(name, sizeof(name), "bench-%s-%u", b->peers[p].tag, i);
 			if (pod_create(name, &f->pod[p][i]) < 0)
-				fprintf(stderr, "bench: cannot make the network namespace %s\n", name);
+				fprintf(stderr, "bench: cannot make the network namespace %s\n",
+				        name);
 		}
 	}
 }
@@ -113,8 +115,8 @@ static void field_close(struct field *f)
 }
 
 /* A verb for pods [first, last) of both peers in turns. */
-static void in_turns(struct bench *b, struct field *f, const char *verb, unsigned int first, unsigned int last,
-		     struct row *wall, struct row *cpu)
+static void in_turns(struct bench *b, struct field *f, const char *verb, unsigned int first,
+                     unsigned int last, struct row *wall, struct row *cpu)
 {
 	for (unsigned int i = first; i < last; i++)
 		for (size_t p = 0; p < PEERS; p++)
@@ -132,7 +134,8 @@ void scenario_start(struct bench *b)
 
 		(void)peer_fill_store(&b->peers[p], "bench-status", 0);
 		/* Debian's 1.1.1 has no STATUS. */
-		for (unsigned int i = 0; i < b->samples && b->peers[p].present && p != UPSTREAM; i++)
+		for (unsigned int i = 0; i < b->samples && b->peers[p].present && p != UPSTREAM;
+		     i++)
 			measure(&b->peers[p], p, "STATUS", conf, status);
 		peer_drop_store(&b->peers[p], "bench-status");
 		free(conf);
@@ -151,7 +154,8 @@ static void attach(struct bench *b, enum conf_kind kind, const char *key, const 
 
 	for (int i = 0; i < 4; i++) {
 		snprintf(k, sizeof(k), "%s.%s%s", key, i % 2 ? "del" : "add", i < 2 ? "" : ".cpu");
-		row[i] = bench_row(b, "ms", k, "%s %s%s", i % 2 ? "DEL" : "ADD", title, i < 2 ? "" : ", CPU time");
+		row[i] = bench_row(b, "ms", k, "%s %s%s", i % 2 ? "DEL" : "ADD", title,
+		                   i < 2 ? "" : ", CPU time");
 	}
 	/* The first pod makes the bridge and the tables, and stays, as on a node that is in use. */
 	field_open(b, &f, "bridge", kind, NULL, b->samples + 1);
@@ -208,14 +212,15 @@ static void drain(struct bench *b, struct field *f, size_t p, struct row *wall, 
 	struct timespec a, z;
 	size_t n = 0;
 
-	d = (struct drain){ .b = b, .f = f, .peer = p, .lock = PTHREAD_MUTEX_INITIALIZER };
+	d = (struct drain) { .b = b, .f = f, .peer = p, .lock = PTHREAD_MUTEX_INITIALIZER };
 	clock_gettime(CLOCK_MONOTONIC, &a);
 	while (n < CALLERS && pthread_create(&t[n], NULL, drain_caller, &d) == 0)
 		n++;
 	for (size_t i = 0; i < n; i++)
 		pthread_join(t[i], NULL);
 	clock_gettime(CLOCK_MONOTONIC, &z);
-	series_add(&wall->s[p], (double)(z.tv_sec - a.tv_sec) * 1e3 + (double)(z.tv_nsec - a.tv_nsec) / 1e6);
+	series_add(&wall->s[p],
+	           (double)(z.tv_sec - a.tv_sec) * 1e3 + (double)(z.tv_nsec - a.tv_nsec) / 1e6);
 	wall->s[p].failed += d.each.s[p].failed;
 	for (size_t i = 0; i < d.each.s[p].n; i++)
 		series_add(&each->s[p], d.each.s[p].v[i]);
@@ -224,8 +229,10 @@ static void drain(struct bench *b, struct field *f, size_t p, struct row *wall, 
 void scenario_drain(struct bench *b)
 {
 	static struct field f;
-	struct row *wall = bench_row(b, "ms", "drain.wall", "%u DELs by %d callers, all", b->samples, CALLERS);
-	struct row *each = bench_row(b, "ms", "drain.each", "%u DELs by %d callers, each", b->samples, CALLERS);
+	struct row *wall =
+		bench_row(b, "ms", "drain.wall", "%u DELs by %d callers, all", b->samples, CALLERS);
+	struct row *each = bench_row(b, "ms", "drain.each", "%u DELs by %d callers, each",
+	                             b->samples, CALLERS);
 
 	for (unsigned int round = 0; round < DRAIN_ROUNDS; round++) {
 		field_open(b, &f, "bridge", CONF_BRIDGE, NULL, b->samples);
@@ -248,8 +255,8 @@ static void store(struct bench *b, unsigned int taken, unsigned int samples)
 		static const char *const verb[] = { "add", "del", "first" };
 
 		snprintf(key, sizeof(key), "host-local.%u.%s", taken, verb[i]);
-		row[i] = bench_row(b, "ms", key, "%s host-local, %u taken%s", i == 1 ? "DEL" : "ADD", taken,
-				   i == 2 ? ", the first" : "");
+		row[i] = bench_row(b, "ms", key, "%s host-local, %u taken%s",
+		                   i == 1 ? "DEL" : "ADD", taken, i == 2 ? ", the first" : "");
 	}
 	/* host-local does not look at the namespace, and a pod needs none here. */
 	field_open(b, &f, "host-local", CONF_STORE, name, 0);
@@ -257,7 +264,8 @@ static void store(struct bench *b, unsigned int taken, unsigned int samples)
 	for (size_t p = 0; p < PEERS; p++) {
 		for (unsigned int i = 0; i < f.n; i++) {
 			snprintf(f.pod[p][i].id, sizeof(f.pod[p][i].id), "bench%059u", i);
-			snprintf(f.pod[p][i].netns, sizeof(f.pod[p][i].netns), "/run/netns/bench-%u", i);
+			snprintf(f.pod[p][i].netns, sizeof(f.pod[p][i].netns),
+			         "/run/netns/bench-%u", i);
 		}
 		if (b->peers[p].present && peer_fill_store(&b->peers[p], name, taken) < 0)
 			fprintf(stderr, "bench: cannot fill the store %s\n", name);
@@ -280,10 +288,12 @@ void scenario_store(struct bench *b)
 }
 
 /* Under ptrace, so apart from everything that is timed. */
-static void cost(struct bench *b, struct field *f, const char *verb, const char *key, const char *title)
+static void cost(struct bench *b, struct field *f, const char *verb, const char *key,
+                 const char *title)
 {
 	static const char *const what[] = { "execs", "peak", "tree" };
-	static const char *const names[] = { "processes", "memory, largest process", "memory, all processes" };
+	static const char *const names[] = { "processes", "memory, largest process",
+		                             "memory, all processes" };
 	static struct plugin_trace t;
 	struct row *row[3];
 	char path[PATH_MAX], k[48];

@@ -123,8 +123,8 @@ char **plugin_env(const struct plugin_call *call)
 		const char *key, *value;
 	} vars[] = {
 		{ "CNI_COMMAND", call->command }, { "CNI_CONTAINERID", call->container_id },
-		{ "CNI_NETNS", call->netns },	  { "CNI_IFNAME", call->ifname },
-		{ "CNI_ARGS", call->args },	  { "CNI_PATH", call->cni_path },
+		{ "CNI_NETNS", call->netns },     { "CNI_IFNAME", call->ifname },
+		{ "CNI_ARGS", call->args },       { "CNI_PATH", call->cni_path },
 	};
 	char **env = calloc(ENV_MAX + 1, sizeof(*env));
 	size_t n = 0;
@@ -168,7 +168,7 @@ static int stdio_open(const struct plugin_call *call, struct stdio *s)
 {
 	int p[2];
 
-	*s = (struct stdio){ -1, -1, -1, -1 };
+	*s = (struct stdio) { -1, -1, -1, -1 };
 	if (call->stdin_kind == PLUGIN_STDIN_FILE) {
 		s->in = plugin_memfd(call->in ? call->in : "", call->in_len);
 		if (s->in < 0)
@@ -199,7 +199,9 @@ static int spawn(const struct plugin_call *call, const struct stdio *s, char **e
 	union {
 		const char *const *in;
 		char *const *out;
-	} arg = { .in = argv }; /* posix_spawn() does not write to it, but its type does not say so */
+	} arg = {
+		.in = argv
+	}; /* posix_spawn() does not write to it, but its type does not say so */
 	int r;
 
 	sigemptyset(&none);
@@ -241,7 +243,7 @@ static void reap(const struct plugin_call *call, pid_t pid, struct plugin_run *r
 	ret->signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
 	ret->maxrss_kb = ru.ru_maxrss;
 	ret->cpu_us = (uint64_t)(ru.ru_utime.tv_sec + ru.ru_stime.tv_sec) * 1000000U +
-		      (uint64_t)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec);
+	              (uint64_t)(ru.ru_utime.tv_usec + ru.ru_stime.tv_usec);
 }
 
 int plugin_exec(const struct plugin_call *call, struct plugin_run *ret)
@@ -252,7 +254,7 @@ int plugin_exec(const struct plugin_call *call, struct plugin_run *ret)
 	pid_t pid;
 	int r;
 
-	*ret = (struct plugin_run){ .rc = -1 };
+	*ret = (struct plugin_run) { .rc = -1 };
 	if (!env)
 		return -ENOMEM;
 	r = stdio_open(call, &s);

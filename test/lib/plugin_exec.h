@@ -28,7 +28,7 @@ enum plugin_stdin {
 
 /* One invocation. A NULL variable is absent from the environment, "" is there and empty. */
 struct plugin_call {
-	const char *path;	 /* executable */
+	const char *path;        /* executable */
 	const char *const *argv; /* NULL-terminated, with argv[0]; NULL: just the path */
 	const char *command, *container_id, *netns, *ifname, *args, *cni_path;
 	const char *const *env; /* further "K=V", NULL-terminated; NULL: none */
@@ -39,17 +39,17 @@ struct plugin_call {
 };
 
 struct plugin_run {
-	int rc;	    /* exit code, -1 if killed by a signal */
+	int rc;     /* exit code, -1 if killed by a signal */
 	int signal; /* that killed it, 0 if it exited */
 	bool late;  /* killed by us at the deadline */
 	char *out;  /* stdout, terminated */
 	size_t out_len;
 	char *err; /* stderr, terminated */
 	size_t err_len;
-	off_t in_read;	  /* bytes of .in that were read (PLUGIN_STDIN_FILE) */
+	off_t in_read;    /* bytes of .in that were read (PLUGIN_STDIN_FILE) */
 	uint64_t wall_ns; /* from just before the spawn to after the wait */
 	uint64_t cpu_us;  /* user and system time, with the children that it waited for */
-	long maxrss_kb;	  /* getrusage(2)'s: never below the caller's own, which a child shares until it
+	long maxrss_kb; /* getrusage(2)'s: never below the caller's own, which a child shares until it
 			   * execs; plugin_trace() measures it without that floor */
 };
 

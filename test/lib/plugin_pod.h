@@ -10,7 +10,7 @@
 #define POD_NETNS_DIR "/run/netns"
 
 struct pod {
-	char id[72];	 /* container ID, 64 hex digits as containerd makes them */
+	char id[72];     /* container ID, 64 hex digits as containerd makes them */
 	char netns[128]; /* path */
 };
 

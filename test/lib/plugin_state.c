@@ -54,14 +54,14 @@ static void take_links(struct state *s)
 		const char *name = str(link, "ifname");
 
 		add_line(s, textf("link %lld %s %s master=%s alias=%s",
-				  json_integer_value(json_object_get(link, "ifindex")), name,
-				  str(json_object_get(link, "linkinfo"), "info_kind"), str(link, "master"),
-				  str(link, "ifalias")));
+		                  json_integer_value(json_object_get(link, "ifindex")), name,
+		                  str(json_object_get(link, "linkinfo"), "info_kind"),
+		                  str(link, "master"), str(link, "ifalias")));
 		json_array_foreach(json_object_get(link, "addr_info"), k, addr) {
 			if (strncmp(str(addr, "local"), "fe80", 4) == 0)
 				continue;
 			add_line(s, textf("addr %s %s/%lld", name, str(addr, "local"),
-					  json_integer_value(json_object_get(addr, "prefixlen"))));
+			                  json_integer_value(json_object_get(addr, "prefixlen"))));
 		}
 	}
 	json_decref(doc);
@@ -77,8 +77,8 @@ static void take_routes(struct state *s, const char *command)
 
 		if (strncmp(dst, "fe80", 4) == 0 || strncmp(dst, "ff00", 4) == 0)
 			continue;
-		add_line(s, textf("route %s %s via=%s dev=%s table=%s", str(route, "type"), dst, str(route, "gateway"),
-				  str(route, "dev"), str(route, "table")));
+		add_line(s, textf("route %s %s via=%s dev=%s table=%s", str(route, "type"), dst,
+		                  str(route, "gateway"), str(route, "dev"), str(route, "table")));
 	}
 	json_decref(doc);
 }
@@ -119,7 +119,8 @@ static void take_rules(struct state *s)
 		else if (*text && strcmp(text, "}") != 0)
 			add_line(s, textf("nft %s%s: %s", table, chain, text));
 		if (opens)
-			add_line(s, textf("nft %s%s", table, strncmp(text, "table ", 6) ? chain : ""));
+			add_line(s,
+			         textf("nft %s%s", table, strncmp(text, "table ", 6) ? chain : ""));
 	}
 	free(line);
 	if (f)
@@ -131,8 +132,8 @@ static int take_file(const char *path, const struct stat *st, int flag, struct F
 	const char *name = path + ftw->base;
 
 	(void)st;
-	if (flag == FTW_D || fnmatch("last_reserved_ip.*", name, 0) == 0 || strcmp(name, "lock") == 0 ||
-	    fnmatch("*.lock", name, 0) == 0)
+	if (flag == FTW_D || fnmatch("last_reserved_ip.*", name, 0) == 0 ||
+	    strcmp(name, "lock") == 0 || fnmatch("*.lock", name, 0) == 0)
 		return 0;
 	add_line(walking, textf("file %s", path));
 	return 0;
@@ -147,7 +148,7 @@ static int compare(const void *a, const void *b)
 
 void state_take(const char *const folders[], struct state *ret)
 {
-	*ret = (struct state){ 0 };
+	*ret = (struct state) { 0 };
 	take_links(ret);
 	take_routes(ret, "ip -j -4 route show table all");
 	take_routes(ret, "ip -j -6 route show table all");
@@ -163,7 +164,7 @@ void state_free(struct state *s)
 	for (size_t i = 0; i < s->n; i++)
 		free(s->line[i]);
 	free(s->line);
-	*s = (struct state){ 0 };
+	*s = (struct state) { 0 };
 }
 
 char *state_diff(const struct state *before, const struct state *after)
@@ -175,11 +176,13 @@ char *state_diff(const struct state *before, const struct state *after)
 
 	f = open_memstream(&text, &len);
 	while (f && (i < before->n || k < after->n)) {
-		int c = i >= before->n ? 1 : k >= after->n ? -1 : strcmp(before->line[i], after->line[k]);
+		int c = i >= before->n  ? 1
+		        : k >= after->n ? -1
+		                        : strcmp(before->line[i], after->line[k]);
 
 		if (c != 0 && ++lines <= 10)
 			fprintf(f, "%s[%c%s]", lines > 1 ? " " : "", c < 0 ? '-' : '+',
-				c < 0 ? before->line[i] : after->line[k]);
+			        c < 0 ? before->line[i] : after->line[k]);
 		i += c <= 0;
 		k += c >= 0;
 	}

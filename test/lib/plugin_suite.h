@@ -39,8 +39,8 @@ const char *suite_newest(const struct suite *s);
 
 /* One case. expect() - @ok decides; the rest is printed if it failed: the case's name, what was expected, what was
  * found. Returns @ok. */
-bool expect(struct suite *s, bool ok, const char *name, const char *expected, const char *found_fmt, ...)
-	__attribute__((format(printf, 5, 6)));
+bool expect(struct suite *s, bool ok, const char *name, const char *expected, const char *found_fmt,
+            ...) __attribute__((format(printf, 5, 6)));
 void skip(struct suite *s, const char *name, const char *why);
 
 /* A call of a plugin of the folder. */

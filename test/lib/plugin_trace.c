@@ -166,7 +166,8 @@ static void follow(struct tracer *tr)
 	}
 }
 
-__attribute__((noreturn)) static void child(const struct plugin_call *call, char **env, const int fd[static 3])
+__attribute__((noreturn)) static void child(const struct plugin_call *call, char **env,
+                                            const int fd[static 3])
 {
 	const char *const just_path[] = { call->path, NULL };
 	union {
@@ -186,10 +187,10 @@ __attribute__((noreturn)) static void child(const struct plugin_call *call, char
 static int trace_pid(const struct plugin_call *call, pid_t pid, struct plugin_trace *ret)
 {
 	static const long options = PTRACE_O_EXITKILL | PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT |
-				    PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE;
+	                            PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE;
 	unsigned int ms = call->deadline_ms ? call->deadline_ms : PLUGIN_DEADLINE_MS;
 	struct itimerval timer = { .it_interval.tv_sec = 1,
-				   .it_value = { ms / 1000, (suseconds_t)(ms % 1000) * 1000 } };
+		                   .it_value = { ms / 1000, (suseconds_t)(ms % 1000) * 1000 } };
 	struct itimerval off = { 0 };
 	struct sigaction alarm = { .sa_handler = on_alarm }, old;
 	struct tracer *tr = calloc(1, sizeof(*tr));

@@ -14,12 +14,12 @@
 
 struct plugin_trace {
 	struct plugin_run run; /* without wall time, CPU time and maxrss */
-	unsigned int execs;    /* successful execve(2) of the whole tree, the plugin itself included */
-	unsigned int forks;    /* fork, vfork, and clone of a process */
-	unsigned int threads;  /* clone of a thread */
+	unsigned int execs; /* successful execve(2) of the whole tree, the plugin itself included */
+	unsigned int forks; /* fork, vfork, and clone of a process */
+	unsigned int threads;                 /* clone of a thread */
 	char exec_names[TRACE_EXECS_MAX][32]; /* file names of what was exec'ed, in order */
-	long peak_kb;	       /* of the plugin's own process */
-	long tree_peak_kb;     /* largest sum over processes that lived at the same time */
+	long peak_kb;                         /* of the plugin's own process */
+	long tree_peak_kb; /* largest sum over processes that lived at the same time */
 };
 
 /**

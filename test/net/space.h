@@ -2,7 +2,8 @@
 /*
  * space.h - namespaces of the test's own: a node and a pod, a bridge and a veth pair between them
  *
- * Criterion runs each test in a process of its own, so what is made here goes away with it, also on failure.
+ * Criterion runs each test in a process of its own, so what is made here goes away with it, also on
+ * failure.
  */
 #ifndef CNIDA_TEST_NET_SPACE_H
 #define CNIDA_TEST_NET_SPACE_H
@@ -16,23 +17,24 @@
 #include <sys/mount.h>
 
 #define SPACE_BRIDGE "br0"
-#define SPACE_HOST "host0"
-#define SPACE_POD "eth0"
+#define SPACE_HOST   "host0"
+#define SPACE_POD    "eth0"
 
 static const uint8_t space_bridge_mac[6] = { 0x02, 0, 0, 0, 0, 0x01 };
 static const uint8_t space_host_mac[6] = { 0x02, 0, 0, 0, 0, 0x02 };
 static const uint8_t space_pod_mac[6] = { 0x02, 0, 0, 0, 0, 0x03 };
 
 struct space {
-	int node_fd, pod_fd;	  /* namespaces */
+	int node_fd, pod_fd;      /* namespaces */
 	struct nl_sock node, pod; /* rtnetlink in each */
-	int bridge;		  /* index */
+	int bridge;               /* index */
 };
 
-#define ok(call, e)                                                                              \
-	do {                                                                                     \
-		int ok_r_ = (call);                                                              \
-		cr_assert(ok_r_ >= 0, "%s: expected success, found %d: %s", #call, ok_r_, (e)->msg); \
+#define ok(call, e)                                                                       \
+	do {                                                                              \
+		int ok_r_ = (call);                                                       \
+		cr_assert(ok_r_ >= 0, "%s: expected success, found %d: %s", #call, ok_r_, \
+		          (e)->msg);                                                      \
 	} while (0)
 
 static inline int space_new_netns(void)
@@ -80,7 +82,7 @@ static inline void space_add_bridge(struct space *s)
 
 static inline struct veth_spec space_veth_spec(const struct space *s)
 {
-	return (struct veth_spec){
+	return (struct veth_spec) {
 		.host_name = SPACE_HOST,
 		.host_mac = space_host_mac,
 		.peer_name = SPACE_POD,

@@ -44,15 +44,18 @@ Test(link, missing)
 	space_open(&s);
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		struct err e = { .msg = "untouched" };
-		int r = names[i][0] ? link_get(&s.node, 0, names[i], &link, &e) : link_get(&s.node, 99, NULL, &link, &e);
+		int r = names[i][0] ? link_get(&s.node, 0, names[i], &link, &e)
+		                    : link_get(&s.node, 99, NULL, &link, &e);
 
 		cr_expect(r == -ENODEV, "link_get %s: expected %d, found %d", names[i], -ENODEV, r);
 		if (names[i][0])
 			r = link_del(&s.node, names[i], &e);
 		cr_expect(r == -ENODEV, "link_del %s: expected %d, found %d", names[i], -ENODEV, r);
-		cr_expect(link_index(&s.node, names[i]) == 0, "link_index %s: expected 0", names[i]);
+		cr_expect(link_index(&s.node, names[i]) == 0, "link_index %s: expected 0",
+		          names[i]);
 		cr_expect(link_mtu(&s.node, names[i]) == 0, "link_mtu %s: expected 0", names[i]);
-		cr_expect(!link_sync_carrier(&s.node, names[i]), "link_sync_carrier %s: expected false", names[i]);
+		cr_expect(!link_sync_carrier(&s.node, names[i]),
+		          "link_sync_carrier %s: expected false", names[i]);
 		cr_expect_str_eq(e.msg, "untouched", "%s: found \"%s\"", names[i], e.msg);
 	}
 }
@@ -62,32 +65,43 @@ Test(link, bridge)
 	static const struct {
 		const char *name;
 		uint32_t mtu, want_mtu;
-	} rows[] = { { "br0", 0, 1500 }, { "br.with.dot", 9000, 9000 }, { "br-of-15-letter", 1280, 1280 } };
+	} rows[] = { { "br0", 0, 1500 },
+		     { "br.with.dot", 9000, 9000 },
+		     { "br-of-15-letter", 1280, 1280 } };
 	struct space s;
 	struct err e = { 0 };
 
 	space_open(&s);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		const struct bridge_spec spec = { .name = rows[i].name, .mtu = rows[i].mtu, .mac = space_bridge_mac };
+		const struct bridge_spec spec = { .name = rows[i].name,
+			                          .mtu = rows[i].mtu,
+			                          .mac = space_bridge_mac };
 		struct link_info link;
 		int r;
 
 		ok(link_add_bridge(&s.node, &spec, &e), &e);
 		link = get(&s.node, rows[i].name);
-		cr_expect_str_eq(link.kind, "bridge", "%s: kind: found \"%s\"", rows[i].name, link.kind);
-		cr_expect_str_eq(link.name, rows[i].name, "%s: name: found \"%s\"", rows[i].name, link.name);
-		cr_expect(link.mtu == rows[i].want_mtu && link_mtu(&s.node, rows[i].name) == link.mtu,
-			  "%s: mtu: expected %u, found %u", rows[i].name, rows[i].want_mtu, link.mtu);
+		cr_expect_str_eq(link.kind, "bridge", "%s: kind: found \"%s\"", rows[i].name,
+		                 link.kind);
+		cr_expect_str_eq(link.name, rows[i].name, "%s: name: found \"%s\"", rows[i].name,
+		                 link.name);
+		cr_expect(link.mtu == rows[i].want_mtu &&
+		                  link_mtu(&s.node, rows[i].name) == link.mtu,
+		          "%s: mtu: expected %u, found %u", rows[i].name, rows[i].want_mtu,
+		          link.mtu);
 		cr_expect(!memcmp(link.mac, space_bridge_mac, 6), "%s: mac", rows[i].name);
-		cr_expect(!(link.flags & IFF_UP) && !link.is_port && link.peer_nsid == -1 && !link.master &&
-				  !link.vlan_filtering,
-			  "%s: expected a bridge that is down", rows[i].name);
-		cr_expect(link.ifindex == link_index(&s.node, rows[i].name), "%s: index", rows[i].name);
+		cr_expect(!(link.flags & IFF_UP) && !link.is_port && link.peer_nsid == -1 &&
+		                  !link.master && !link.vlan_filtering,
+		          "%s: expected a bridge that is down", rows[i].name);
+		cr_expect(link.ifindex == link_index(&s.node, rows[i].name), "%s: index",
+		          rows[i].name);
 		r = link_add_bridge(&s.node, &spec, &e);
 		cr_expect(r == -EEXIST, "%s: expected %d, found %d", rows[i].name, -EEXIST, r);
-		cr_expect_str_eq(e.msg, "create the bridge: File exists", "%s: found \"%s\"", rows[i].name, e.msg);
+		cr_expect_str_eq(e.msg, "create the bridge: File exists", "%s: found \"%s\"",
+		                 rows[i].name, e.msg);
 		ok(link_del(&s.node, rows[i].name, &e), &e);
-		cr_expect(link_index(&s.node, rows[i].name) == 0, "%s: expected to be gone", rows[i].name);
+		cr_expect(link_index(&s.node, rows[i].name) == 0, "%s: expected to be gone",
+		          rows[i].name);
 	}
 }
 
@@ -128,13 +142,17 @@ Test(link, veth)
 	pod = get(&s.pod, SPACE_POD);
 	cr_expect_str_eq(host.kind, "veth", "kind: found \"%s\"", host.kind);
 	cr_expect_str_eq(host.alias, spec.alias, "alias: found \"%s\"", host.alias);
-	cr_expect(host.mtu == 1400 && pod.mtu == 1400, "mtu: expected 1400, found %u and %u", host.mtu, pod.mtu);
-	cr_expect(!memcmp(host.mac, space_host_mac, 6) && !memcmp(pod.mac, space_pod_mac, 6), "MAC addresses");
-	cr_expect(host.master == s.bridge && host.is_port, "master: expected %d, found %d", s.bridge, host.master);
+	cr_expect(host.mtu == 1400 && pod.mtu == 1400, "mtu: expected 1400, found %u and %u",
+	          host.mtu, pod.mtu);
+	cr_expect(!memcmp(host.mac, space_host_mac, 6) && !memcmp(pod.mac, space_pod_mac, 6),
+	          "MAC addresses");
+	cr_expect(host.master == s.bridge && host.is_port, "master: expected %d, found %d",
+	          s.bridge, host.master);
 	cr_expect(host.flags & IFF_UP, "the host end is up");
 	cr_expect(!(pod.flags & IFF_UP), "the peer is down");
-	cr_expect(host.peer == pod.ifindex && host.peer_nsid >= 0, "peer: expected %d in another namespace, found %d, %d",
-		  pod.ifindex, host.peer, host.peer_nsid);
+	cr_expect(host.peer == pod.ifindex && host.peer_nsid >= 0,
+	          "peer: expected %d in another namespace, found %d, %d", pod.ifindex, host.peer,
+	          host.peer_nsid);
 	cr_expect(link_index(&s.node, SPACE_POD) == 0, "no peer here");
 	check_assign_type(s.node_fd, SPACE_HOST);
 	check_assign_type(s.pod_fd, SPACE_POD);
@@ -149,11 +167,16 @@ Test(link, veth_refused)
 		int no;
 		const char *msg; /* its beginning */
 	} rows[] = {
-		{ "host name taken", SPACE_HOST, "eth1", 0, EEXIST, "create the veth pair: File exists" },
-		{ "peer name taken", "host1", SPACE_POD, 0, EEXIST, "create the veth pair: File exists" },
-		{ "no namespace", "host1", "eth1", 1, EINVAL, "create the veth pair: Invalid argument" },
-		{ "a name too long", "host1", "eth1-with-a-name-too-long", 0, ERANGE, "create the veth pair: Numerical" },
-		{ "a name with a slash", "ho/st", "eth1", 0, EINVAL, "create the veth pair: Invalid argument" },
+		{ "host name taken", SPACE_HOST, "eth1", 0, EEXIST,
+		  "create the veth pair: File exists" },
+		{ "peer name taken", "host1", SPACE_POD, 0, EEXIST,
+		  "create the veth pair: File exists" },
+		{ "no namespace", "host1", "eth1", 1, EINVAL,
+		  "create the veth pair: Invalid argument" },
+		{ "a name too long", "host1", "eth1-with-a-name-too-long", 0, ERANGE,
+		  "create the veth pair: Numerical" },
+		{ "a name with a slash", "ho/st", "eth1", 0, EINVAL,
+		  "create the veth pair: Invalid argument" },
 	};
 
 	space_open(&s);
@@ -172,16 +195,17 @@ Test(link, veth_refused)
 		nl_batch_init(&b);
 		link_add_veth_msg(&b, &spec);
 		r = nl_do(&s.node, &b, &e);
-		cr_expect(r == -rows[i].no && b.failed == 0, "%s: expected %d, found %d: %s", rows[i].name, -rows[i].no,
-			  r, e.msg);
-		cr_expect(!strncmp(e.msg, rows[i].msg, strlen(rows[i].msg)), "%s: expected \"%s\", found \"%s\"",
-			  rows[i].name, rows[i].msg, e.msg);
+		cr_expect(r == -rows[i].no && b.failed == 0, "%s: expected %d, found %d: %s",
+		          rows[i].name, -rows[i].no, r, e.msg);
+		cr_expect(!strncmp(e.msg, rows[i].msg, strlen(rows[i].msg)),
+		          "%s: expected \"%s\", found \"%s\"", rows[i].name, rows[i].msg, e.msg);
 		cr_expect(link_index(&s.node, "host1") == 0 && link_index(&s.pod, "eth1") == 0,
-			  "%s: expected nothing left behind", rows[i].name);
+		          "%s: expected nothing left behind", rows[i].name);
 	}
 }
 
-/* No link-local address appears on a bridge port, whatever the settings of IPv6 are; a ptp link gets one. */
+/* No link-local address appears on a bridge port, whatever the settings of IPv6 are; a ptp link
+ * gets one. */
 Test(link, veth_ipv6)
 {
 	static const struct {
@@ -218,9 +242,10 @@ Test(link, veth_ipv6)
 		link_up_msg(&b, link_index(&s.pod, SPACE_POD), true);
 		send_all(&s.pod, &b);
 		cr_expect(link_sync_carrier(&s.node, SPACE_HOST), "%s: carrier", rows[i].name);
-		n = address_list(&s.node, link_index(&s.node, SPACE_HOST), AF_INET6, found, NULL, 4, &e);
-		cr_expect(n == rows[i].addresses, "%s: expected %d addresses, found %d", rows[i].name, rows[i].addresses,
-			  n);
+		n = address_list(&s.node, link_index(&s.node, SPACE_HOST), AF_INET6, found, NULL, 4,
+		                 &e);
+		cr_expect(n == rows[i].addresses, "%s: expected %d addresses, found %d",
+		          rows[i].name, rows[i].addresses, n);
 	}
 }
 
@@ -253,8 +278,8 @@ static int port_state(const char *name)
 	return state - '0';
 }
 
-/* Read from sysfs: since Linux 6.8 looking the link up would deliver the event by itself. Without the call a few of
- * 200 ports do not forward yet. */
+/* Read from sysfs: since Linux 6.8 looking the link up would deliver the event by itself.
+ * Without the call a few of 200 ports do not forward yet. */
 Test(link, port_forwards_after_sync_carrier)
 {
 	enum { TIMES = 200, AT_ONCE = 50, GROUP = 7 };
@@ -288,7 +313,8 @@ Test(link, port_forwards_after_sync_carrier)
 			ok(link_del_group(&s.node, GROUP, &e), &e);
 	}
 	cr_log_info("forwarding before the call: %d of %d", before, TIMES);
-	cr_expect(after == TIMES, "expected %d forwarding ports, found %d (%d before the call)", TIMES, after, before);
+	cr_expect(after == TIMES, "expected %d forwarding ports, found %d (%d before the call)",
+	          TIMES, after, before);
 }
 
 Test(link, port_flags_and_link_flags)
@@ -313,9 +339,10 @@ Test(link, port_flags_and_link_flags)
 		send_all(&s.node, &b);
 		link = get(&s.node, SPACE_HOST);
 		cr_expect(link.hairpin == rows[i].hairpin && link.isolated == rows[i].isolated,
-			  "%zu: expected %d %d, found %d %d", i, rows[i].hairpin, rows[i].isolated, link.hairpin,
-			  link.isolated);
-		cr_expect(link.master == s.bridge && link.flags & IFF_UP, "%zu: still a port, still up", i);
+		          "%zu: expected %d %d, found %d %d", i, rows[i].hairpin, rows[i].isolated,
+		          link.hairpin, link.isolated);
+		cr_expect(link.master == s.bridge && link.flags & IFF_UP,
+		          "%zu: still a port, still up", i);
 	}
 	link_set_promisc_msg(&b, host, true);
 	link_set_mac_msg(&b, host, mac);
@@ -327,9 +354,11 @@ Test(link, port_flags_and_link_flags)
 	link_set_promisc_msg(&b, host, false);
 	link_set_up_by_name_msg(&b, SPACE_HOST, true);
 	send_all(&s.node, &b);
-	cr_expect((get(&s.node, SPACE_HOST).flags & (IFF_PROMISC | IFF_UP)) == IFF_UP, "up, not promiscuous");
+	cr_expect((get(&s.node, SPACE_HOST).flags & (IFF_PROMISC | IFF_UP)) == IFF_UP,
+	          "up, not promiscuous");
 	link_set_port_msg(&b, SPACE_BRIDGE, true, true); /* no port */
-	cr_expect(nl_do(&s.node, &b, &(struct err){ 0 }) < 0, "flags of what is no port: expected a failure");
+	cr_expect(nl_do(&s.node, &b, &(struct err) { 0 }) < 0,
+	          "flags of what is no port: expected a failure");
 }
 
 Test(link, group)
@@ -363,7 +392,8 @@ Test(link, group)
 	cr_expect(get(&s.node, "h3").group == GROUP, "group: expected %d", GROUP);
 	ok(link_del_group(&s.node, GROUP, &e), &e);
 	ok(link_each(&s.node, see, &seen, &e), &e);
-	cr_expect(seen.n == 3 && seen.link.ifindex, "expected lo, bridge and h0, found %d links", seen.n);
+	cr_expect(seen.n == 3 && seen.link.ifindex, "expected lo, bridge and h0, found %d links",
+	          seen.n);
 	cr_expect(link_index(&s.pod, "p0") && !link_index(&s.pod, "p1"), "peers: expected only p0");
 	r = link_del_group(&s.node, 0, &e);
 	cr_expect(r == -EPERM, "the default group: expected %d, found %d", -EPERM, r);
@@ -374,11 +404,14 @@ Test(link, group)
 static int packet_socket(int ifindex)
 {
 	const struct sockaddr_ll at = {
-		.sll_family = AF_PACKET, .sll_protocol = htons(ETH_P_ALL), .sll_ifindex = ifindex,
+		.sll_family = AF_PACKET,
+		.sll_protocol = htons(ETH_P_ALL),
+		.sll_ifindex = ifindex,
 	};
 	int fd = socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
-	cr_assert(fd >= 0 && bind(fd, (const struct sockaddr *)&at, sizeof(at)) == 0, "packet socket");
+	cr_assert(fd >= 0 && bind(fd, (const struct sockaddr *)&at, sizeof(at)) == 0,
+	          "packet socket");
 	return fd;
 }
 
@@ -389,7 +422,8 @@ static bool is_gratuitous_arp(const uint8_t *frame, size_t len, const uint8_t ip
 	if (len < ETH_HLEN + sizeof(arp) || frame[12] != 8 || frame[13] != 6)
 		return false;
 	memcpy(&arp, frame + ETH_HLEN, sizeof(arp));
-	return !memcmp(arp.arp_spa, ip, 4) && !memcmp(arp.arp_tpa, ip, 4) && !memcmp(arp.arp_sha, space_pod_mac, 6) &&
+	return !memcmp(arp.arp_spa, ip, 4) && !memcmp(arp.arp_tpa, ip, 4) &&
+	       !memcmp(arp.arp_sha, space_pod_mac, 6) &&
 	       !memcmp(frame, "\xff\xff\xff\xff\xff\xff", 6);
 }
 
@@ -402,14 +436,16 @@ static bool is_unsolicited_na(const uint8_t *frame, size_t len, const uint8_t ip
 		return false;
 	memcpy(&hdr, frame + ETH_HLEN, sizeof(hdr));
 	memcpy(&na, frame + ETH_HLEN + sizeof(hdr), sizeof(na));
-	return na.nd_na_type == ND_NEIGHBOR_ADVERT && !(na.nd_na_flags_reserved & ND_NA_FLAG_SOLICITED) &&
+	return na.nd_na_type == ND_NEIGHBOR_ADVERT &&
+	       !(na.nd_na_flags_reserved & ND_NA_FLAG_SOLICITED) &&
 	       na.nd_na_flags_reserved & ND_NA_FLAG_OVERRIDE && !memcmp(&na.nd_na_target, ip, 16) &&
 	       hdr.ip6_dst.s6_addr[0] == 0xff;
 }
 
 Test(link, announce)
 {
-	static const char *const texts[] = { "10.1.0.5/16", "10.1.0.6/32", "fd00::5/64", "fd00:1::5/128" };
+	static const char *const texts[] = { "10.1.0.5/16", "10.1.0.6/32", "fd00::5/64",
+		                             "fd00:1::5/128" };
 	struct ip_prefix addr[ARRAY_SIZE(texts)];
 	int seen[ARRAY_SIZE(texts)] = { 0 };
 	uint8_t frame[2048];
@@ -440,20 +476,23 @@ Test(link, announce)
 	/* Sent inside of the request: what is not there now does not come. */
 	while ((n = recv(fd, frame, sizeof(frame), 0)) > 0) {
 		for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
-			seen[i] += i < 2 ? is_gratuitous_arp(frame, (size_t)n, addr[i].addr.bytes) :
-					   is_unsolicited_na(frame, (size_t)n, addr[i].addr.bytes);
+			seen[i] += i < 2 ? is_gratuitous_arp(frame, (size_t)n, addr[i].addr.bytes)
+			                 : is_unsolicited_na(frame, (size_t)n, addr[i].addr.bytes);
 	}
 	close(fd);
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		cr_expect(seen[i] == 1, "%s: expected 1 announcement, found %d", texts[i], seen[i]);
-	cr_expect(!memcmp(get(&s.pod, SPACE_POD).mac, space_pod_mac, 6), "the MAC address is the same");
+	cr_expect(!memcmp(get(&s.pod, SPACE_POD).mac, space_pod_mac, 6),
+	          "the MAC address is the same");
 }
 
 /* VLANs */
 
 static bool has_vlan_filtering(void)
 {
-	const struct bridge_spec spec = { .name = "vlan0", .mac = space_bridge_mac, .vlan_filtering = true };
+	const struct bridge_spec spec = { .name = "vlan0",
+		                          .mac = space_bridge_mac,
+		                          .vlan_filtering = true };
 	struct nl_sock s;
 	struct err e;
 	int r;
@@ -471,53 +510,65 @@ Test(link, vlan_messages)
 	static const uint8_t port[] = {
 		/* RTM_DELLINK of VLAN 1 */
 		44, 0, 0, 0, 17, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, /* header */
-		7, 0, 0, 0, 42, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,	/* AF_BRIDGE, index 42 */
-		12, 0, 26, 0x80,					/* IFLA_AF_SPEC */
-		8, 0, 2, 0, 0, 0, 1, 0,					/* VLAN_INFO flags 0, VLAN 1 */
+		7, 0, 0, 0, 42, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  /* AF_BRIDGE, index 42 */
+		12, 0, 26, 0x80,                                  /* IFLA_AF_SPEC */
+		8, 0, 2, 0, 0, 0, 1, 0,                           /* VLAN_INFO flags 0, VLAN 1 */
 		/* RTM_SETLINK: PVID 100, trunk 7 and 200 to 300 */
 		68, 0, 0, 0, 19, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, /* header */
-		7, 0, 0, 0, 42, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,	/* AF_BRIDGE, index 42 */
-		36, 0, 26, 0x80,					/* IFLA_AF_SPEC */
-		8, 0, 2, 0, 6, 0, 100, 0,				/* PVID | UNTAGGED */
-		8, 0, 2, 0, 0, 0, 7, 0,					/* one */
-		8, 0, 2, 0, 8, 0, 200, 0,				/* RANGE_BEGIN */
-		8, 0, 2, 0, 16, 0, 44, 1,				/* RANGE_END */
+		7, 0, 0, 0, 42, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  /* AF_BRIDGE, index 42 */
+		36, 0, 26, 0x80,                                  /* IFLA_AF_SPEC */
+		8, 0, 2, 0, 6, 0, 100, 0,                         /* PVID | UNTAGGED */
+		8, 0, 2, 0, 0, 0, 7, 0,                           /* one */
+		8, 0, 2, 0, 8, 0, 200, 0,                         /* RANGE_BEGIN */
+		8, 0, 2, 0, 16, 0, 44, 1,                         /* RANGE_END */
 	};
 	static const uint8_t self[] = {
-		52, 0, 0, 0, 19, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, /* header */
-		7, 0, 0, 0, 42, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,	/* AF_BRIDGE, index 42 */
-		20, 0, 26, 0x80,					/* IFLA_AF_SPEC */
-		6, 0, 0, 0, 2, 0, 0, 0,					/* BRIDGE_FLAGS = SELF */
-		8, 0, 2, 0, 0, 0, 5, 0,					/* VLAN 5 */
+		52, 0, 0,  0,    19, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, /* header */
+		7,  0, 0,  0,    42, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, /* AF_BRIDGE, index 42 */
+		20, 0, 26, 0x80,                                      /* IFLA_AF_SPEC */
+		6,  0, 0,  0,    2,  0, 0, 0,                         /* BRIDGE_FLAGS = SELF */
+		8,  0, 2,  0,    0,  0, 5, 0,                         /* VLAN 5 */
 	};
 	const struct port_vlans vlans = {
-		.pvid = 100, .trunk = { { 7, 7 }, { 200, 300 } }, .n_trunk = 2, .drop_default = true,
+		.pvid = 100,
+		.trunk = { { 7, 7 }, { 200, 300 } },
+		.n_trunk = 2,
+		.drop_default = true,
 	};
 	const struct port_vlans own = { .trunk = { { 5, 5 } }, .n_trunk = 1 }, none = { 0 };
 	static const struct {
 		const char *name;
 		const uint8_t *bytes;
 		size_t len;
-	} rows[] = { { "port", port, sizeof(port) }, { "bridge", self, sizeof(self) }, { "none", NULL, 0 } };
+	} rows[] = { { "port", port, sizeof(port) },
+		     { "bridge", self, sizeof(self) },
+		     { "none", NULL, 0 } };
 	const struct port_vlans *const specs[] = { &vlans, &own, &none };
 	struct nl_batch b;
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		nl_batch_init(&b);
 		link_set_vlans_msg(&b, 42, specs[i], i == 1);
-		cr_expect(b.len == rows[i].len, "%s: expected %zu bytes, found %zu", rows[i].name, rows[i].len, b.len);
+		cr_expect(b.len == rows[i].len, "%s: expected %zu bytes, found %zu", rows[i].name,
+		          rows[i].len, b.len);
 		for (size_t k = 0; k < rows[i].len && k < b.len; k++)
-			cr_expect(b.buf[k] == rows[i].bytes[k], "%s: byte %zu: expected %u, found %u", rows[i].name, k,
-				  rows[i].bytes[k], b.buf[k]);
+			cr_expect(b.buf[k] == rows[i].bytes[k],
+			          "%s: byte %zu: expected %u, found %u", rows[i].name, k,
+			          rows[i].bytes[k], b.buf[k]);
 	}
 }
 
 Test(link, vlans)
 {
 	const struct port_vlans want = {
-		.pvid = 100, .trunk = { { 7, 7 }, { 200, 300 } }, .n_trunk = 2, .drop_default = true,
+		.pvid = 100,
+		.trunk = { { 7, 7 }, { 200, 300 } },
+		.n_trunk = 2,
+		.drop_default = true,
 	};
-	const struct bridge_spec spec = { .name = SPACE_BRIDGE, .mac = space_bridge_mac, .vlan_filtering = true };
+	const struct bridge_spec spec = { .name = SPACE_BRIDGE,
+		                          .mac = space_bridge_mac,
+		                          .vlan_filtering = true };
 	struct port_vlans found;
 	struct nl_batch b;
 	struct space s;
@@ -533,19 +584,21 @@ Test(link, vlans)
 	(void)space_add_veth(&s);
 	port = link_index(&s.node, SPACE_HOST);
 	ok(link_get_vlans(&s.node, port, &found, &e), &e);
-	cr_expect(found.pvid == 1 && !found.n_trunk, "at first: expected 1 and 0, found %u and %zu", found.pvid,
-		  found.n_trunk);
+	cr_expect(found.pvid == 1 && !found.n_trunk, "at first: expected 1 and 0, found %u and %zu",
+	          found.pvid, found.n_trunk);
 	nl_batch_init(&b);
 	link_set_vlans_msg(&b, port, &want, false);
 	link_set_vlans_msg(&b, s.bridge, &want, true);
 	send_all(&s.node, &b);
 	for (int i = 0; i < 2; i++) {
 		ok(link_get_vlans(&s.node, i ? s.bridge : port, &found, &e), &e);
-		cr_expect(found.pvid == 100 && found.n_trunk == 2, "%d: expected 100 and 2 ranges, found %u and %zu", i,
-			  found.pvid, found.n_trunk);
-		cr_expect(found.trunk[0].first == 7 && found.trunk[0].last == 7 && found.trunk[1].first == 200 &&
-				  found.trunk[1].last == 300,
-			  "%d: expected 7 and 200-300, found %u-%u and %u-%u", i, found.trunk[0].first,
-			  found.trunk[0].last, found.trunk[1].first, found.trunk[1].last);
+		cr_expect(found.pvid == 100 && found.n_trunk == 2,
+		          "%d: expected 100 and 2 ranges, found %u and %zu", i, found.pvid,
+		          found.n_trunk);
+		cr_expect(found.trunk[0].first == 7 && found.trunk[0].last == 7 &&
+		                  found.trunk[1].first == 200 && found.trunk[1].last == 300,
+		          "%d: expected 7 and 200-300, found %u-%u and %u-%u", i,
+		          found.trunk[0].first, found.trunk[0].last, found.trunk[1].first,
+		          found.trunk[1].last);
 	}
 }

@@ -98,10 +98,14 @@ Test(netlink, overflow_sticks_and_nothing_is_sent)
 		const char *name;
 		void (*build)(struct nl_batch *b);
 	} rows[] = {
-		{ "one put too long", too_long_put },	    { "length overflows", endless_put },
-		{ "many puts", put_by_put },		    { "a small put after an overflow", put_after_overflow },
-		{ "nest at the end", nest_over_the_end },   { "too many messages", too_many },
-		{ "put without message", put_without_message }, { "raw without message", raw_without_message },
+		{ "one put too long", too_long_put },
+		{ "length overflows", endless_put },
+		{ "many puts", put_by_put },
+		{ "a small put after an overflow", put_after_overflow },
+		{ "nest at the end", nest_over_the_end },
+		{ "too many messages", too_many },
+		{ "put without message", put_without_message },
+		{ "raw without message", raw_without_message },
 		{ "header too long", long_header },
 	};
 	struct nl_sock nowhere = { .fd = -1 };
@@ -113,26 +117,29 @@ Test(netlink, overflow_sticks_and_nothing_is_sent)
 
 		nl_batch_init(&b);
 		rows[i].build(&b);
-		cr_expect(b.len <= NL_BATCH_SIZE, "%s: expected at most %d bytes, found %zu", rows[i].name,
-			  NL_BATCH_SIZE, b.len);
+		cr_expect(b.len <= NL_BATCH_SIZE, "%s: expected at most %d bytes, found %zu",
+		          rows[i].name, NL_BATCH_SIZE, b.len);
 		r = nl_do(&nowhere, &b, &e); /* EBADF if it tried to send */
-		cr_expect(r == -EMSGSIZE && e.no == EMSGSIZE, "%s: expected -EMSGSIZE, found %d: %s", rows[i].name, r,
-			  e.msg);
-		cr_expect(b.n == 0 && b.len == 0 && !b.spoiled, "%s: expected an empty batch", rows[i].name);
-		cr_expect(nl_do(&nowhere, &b, &e) == 0, "%s: an empty batch needs no socket", rows[i].name);
+		cr_expect(r == -EMSGSIZE && e.no == EMSGSIZE,
+		          "%s: expected -EMSGSIZE, found %d: %s", rows[i].name, r, e.msg);
+		cr_expect(b.n == 0 && b.len == 0 && !b.spoiled, "%s: expected an empty batch",
+		          rows[i].name);
+		cr_expect(nl_do(&nowhere, &b, &e) == 0, "%s: an empty batch needs no socket",
+		          rows[i].name);
 	}
 }
 
 Test(netlink, layout_of_a_message)
 {
 	static const uint8_t want[] = {
-		48, 0, 0, 0, 16, 0, 1, 4, 0, 0, 0, 0, 0, 0, 0, 0, /* header: length, type, flags */
-		7, 8, 9, 0,					      /* fixed header of three bytes */
-		8, 0, 3, 0, 'a', 'b', 'c', 0,			      /* text, not padded */
-		20, 0, 26, 0x80,				      /* nest */
-		5, 0, 1, 0, 0xff, 0, 0, 0,			      /* a byte, padded */
-		8, 0, 10, 0x80,					      /* nest in the nest, with */
-		4, 0, 2, 0,					      /* a flag */
+		48, 0, 0,  0,    16,   0,   1,   4,
+		0,  0, 0,  0,    0,    0,   0,   0, /* header: length, type, flags */
+		7,  8, 9,  0,                       /* fixed header of three bytes */
+		8,  0, 3,  0,    'a',  'b', 'c', 0, /* text, not padded */
+		20, 0, 26, 0x80,                    /* nest */
+		5,  0, 1,  0,    0xff, 0,   0,   0, /* a byte, padded */
+		8,  0, 10, 0x80,                    /* nest in the nest, with */
+		4,  0, 2,  0,                       /* a flag */
 	};
 	static const uint8_t hdr[] = { 7, 8, 9 };
 	struct nl_batch b;
@@ -150,7 +157,8 @@ Test(netlink, layout_of_a_message)
 	nl_nest_end(&b, outer);
 	cr_expect(b.len == sizeof(want), "expected %zu bytes, found %zu", sizeof(want), b.len);
 	for (size_t i = 0; i < sizeof(want) && i < b.len; i++)
-		cr_expect(b.buf[i] == want[i], "byte %zu: expected %02x, found %02x", i, want[i], b.buf[i]);
+		cr_expect(b.buf[i] == want[i], "byte %zu: expected %02x, found %02x", i, want[i],
+		          b.buf[i]);
 }
 
 /* Batches */
@@ -203,14 +211,14 @@ Test(netlink, first_failure_of_a_batch)
 		for (size_t k = 0; k < 4 && rows[i].links[k]; k++)
 			set_up_msg(&b, rows[i].links[k], what[k]);
 		r = nl_do(&s.node, &b, &e);
-		cr_expect(r == -rows[i].no && e.no == rows[i].no, "%s: expected %d, found %d (%d)", rows[i].name,
-			  -rows[i].no, r, e.no);
-		cr_expect(b.failed == rows[i].failed, "%s: expected message %u, found %u", rows[i].name,
-			  rows[i].failed, b.failed);
-		cr_expect_str_eq(e.msg, rows[i].msg, "%s: expected \"%s\", found \"%s\"", rows[i].name, rows[i].msg,
-				 e.msg);
-		cr_expect(recv(s.node.fd, &r, sizeof(r), MSG_DONTWAIT) < 0, "%s: expected no answer left over",
-			  rows[i].name);
+		cr_expect(r == -rows[i].no && e.no == rows[i].no, "%s: expected %d, found %d (%d)",
+		          rows[i].name, -rows[i].no, r, e.no);
+		cr_expect(b.failed == rows[i].failed, "%s: expected message %u, found %u",
+		          rows[i].name, rows[i].failed, b.failed);
+		cr_expect_str_eq(e.msg, rows[i].msg, "%s: expected \"%s\", found \"%s\"",
+		                 rows[i].name, rows[i].msg, e.msg);
+		cr_expect(recv(s.node.fd, &r, sizeof(r), MSG_DONTWAIT) < 0,
+		          "%s: expected no answer left over", rows[i].name);
 	}
 }
 
@@ -225,9 +233,10 @@ Test(netlink, text_and_code_of_a_failure)
 	nl_batch_init(&b);
 	add_kind_msg(&b, "nosuchkind");
 	r = nl_do(&s.node, &b, &e);
-	cr_expect(r == -EOPNOTSUPP && e.code == CNI_E_INTERNAL, "expected %d and 999, found %d and %d", -EOPNOTSUPP, r,
-		  e.code);
-	cr_expect_str_eq(e.msg, "create a link: Operation not supported: Unknown device type", "found \"%s\"", e.msg);
+	cr_expect(r == -EOPNOTSUPP && e.code == CNI_E_INTERNAL,
+	          "expected %d and 999, found %d and %d", -EOPNOTSUPP, r, e.code);
+	cr_expect_str_eq(e.msg, "create a link: Operation not supported: Unknown device type",
+	                 "found \"%s\"", e.msg);
 
 	/* What was sent before is not read as the answer to what comes now. */
 	set_up_msg(&b, "no0", "stale");
@@ -254,8 +263,8 @@ Test(netlink, an_answer_that_does_not_come)
 	b.msg->nlmsg_len += 100; /* longer than what is sent: the kernel drops it silently */
 	start = now_s();
 	r = nl_do(&s.node, &b, &e);
-	cr_expect(r == -ETIMEDOUT && e.code == CNI_E_TRY_AGAIN, "expected %d and 11, found %d and %d: %s", -ETIMEDOUT,
-		  r, e.code, e.msg);
+	cr_expect(r == -ETIMEDOUT && e.code == CNI_E_TRY_AGAIN,
+	          "expected %d and 11, found %d and %d: %s", -ETIMEDOUT, r, e.code, e.msg);
 	cr_expect(now_s() - start < 5, "expected 50 ms, found %.3f s", now_s() - start);
 	set_up_msg(&b, "lo", "go on");
 	ok(nl_do(&s.node, &b, &e), &e);
@@ -289,12 +298,36 @@ Test(netlink, transaction)
 		int no;
 		unsigned int failed;
 	} rows[] = {
-		{ "create", NFNL_SUBSYS_NFTABLES, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL, { "a", "b", "c" }, 0, 0 },
-		{ "again", NFNL_SUBSYS_NFTABLES, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL, { "d", "b" }, EEXIST, 2 },
-		{ "d is not there", NFNL_SUBSYS_NFTABLES, NFT_MSG_DELTABLE, 0, { "a", "d", "b" }, ENOENT, 2 },
+		{ "create",
+		  NFNL_SUBSYS_NFTABLES,
+		  NFT_MSG_NEWTABLE,
+		  NLM_F_CREATE | NLM_F_EXCL,
+		  { "a", "b", "c" },
+		  0,
+		  0 },
+		{ "again",
+		  NFNL_SUBSYS_NFTABLES,
+		  NFT_MSG_NEWTABLE,
+		  NLM_F_CREATE | NLM_F_EXCL,
+		  { "d", "b" },
+		  EEXIST,
+		  2 },
+		{ "d is not there",
+		  NFNL_SUBSYS_NFTABLES,
+		  NFT_MSG_DELTABLE,
+		  0,
+		  { "a", "d", "b" },
+		  ENOENT,
+		  2 },
 		{ "a still is", NFNL_SUBSYS_NFTABLES, NFT_MSG_DELTABLE, 0, { "a", "b", "c" }, 0, 0 },
 		{ "empty", NFNL_SUBSYS_NFTABLES, 0, 0, { NULL }, 0, 0 },
-		{ "no transactions there", NFNL_SUBSYS_CTNETLINK, NFT_MSG_DELTABLE, 0, { "a", "b" }, EOPNOTSUPP, 0 },
+		{ "no transactions there",
+		  NFNL_SUBSYS_CTNETLINK,
+		  NFT_MSG_DELTABLE,
+		  0,
+		  { "a", "b" },
+		  EOPNOTSUPP,
+		  0 },
 	};
 	double start = now_s();
 	struct nl_batch b;
@@ -312,9 +345,10 @@ Test(netlink, transaction)
 			table_msg(&b, rows[i].msg, rows[i].flags, rows[i].tables[k]);
 		frame_msg(&b, NFNL_MSG_BATCH_END, rows[i].subsystem);
 		r = nl_do(&nf, &b, &e);
-		cr_expect(r == -rows[i].no, "%s: expected %d, found %d: %s", rows[i].name, -rows[i].no, r, e.msg);
-		cr_expect(b.failed == rows[i].failed, "%s: expected message %u, found %u", rows[i].name,
-			  rows[i].failed, b.failed);
+		cr_expect(r == -rows[i].no, "%s: expected %d, found %d: %s", rows[i].name,
+		          -rows[i].no, r, e.msg);
+		cr_expect(b.failed == rows[i].failed, "%s: expected message %u, found %u",
+		          rows[i].name, rows[i].failed, b.failed);
 	}
 	cr_expect(now_s() - start < 5, "expected no wait, found %.3f s", now_s() - start);
 }
@@ -331,7 +365,8 @@ struct churn {
 
 static int change_meanwhile(const struct nlmsghdr *msg, void *arg, struct err *e)
 {
-	struct ip_prefix addr = { .addr = { .family = AF_INET, .bytes = { 127, 9, 0, 0 } }, .len = 32 };
+	struct ip_prefix addr = { .addr = { .family = AF_INET, .bytes = { 127, 9, 0, 0 } },
+		                  .len = 32 };
 	struct churn *c = arg;
 	struct nl_batch b;
 
@@ -364,8 +399,9 @@ static void add_many(struct nl_sock *s)
 		nl_batch_init(&b);
 		for (unsigned int k = 0; k < 50; k++, i++) {
 			struct ip_prefix addr = { .addr = { .family = AF_INET,
-							    .bytes = { 127, 8, (uint8_t)(i >> 8), (uint8_t)i } },
-						  .len = 32 };
+				                            .bytes = { 127, 8, (uint8_t)(i >> 8),
+				                                       (uint8_t)i } },
+				                  .len = 32 };
 
 			address_add_msg(&b, 1, &addr, false, false);
 		}
@@ -380,7 +416,9 @@ Test(netlink, interrupted_dump_is_restarted)
 		unsigned int changes; /* one in each pass, so many passes are spoiled */
 		int r;
 		unsigned int resets;
-	} rows[] = { { "quiet", 0, 0, 0 }, { "twice", 2, 0, 2 }, { "eight times", 8, 0, 8 },
+	} rows[] = { { "quiet", 0, 0, 0 },
+		     { "twice", 2, 0, 2 },
+		     { "eight times", 8, 0, 8 },
 		     { "for ever", 200, -EAGAIN, 8 } };
 	const struct ifaddrmsg ifa = { .ifa_family = AF_INET };
 	unsigned int extra = 0;
@@ -394,18 +432,21 @@ Test(netlink, interrupted_dump_is_restarted)
 	add_many(&s.node);
 	nl_batch_init(&b);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct churn c = { .other = &other, .changes = extra, .wanted = extra + rows[i].changes };
+		struct churn c = { .other = &other,
+			           .changes = extra,
+			           .wanted = extra + rows[i].changes };
 		int r;
 
 		nl_begin(&b, RTM_GETADDR, NLM_F_DUMP, &ifa, sizeof(ifa), "list");
 		r = nl_ask(&s.node, &b, change_meanwhile, count_again, &c, &e);
-		cr_expect(r == rows[i].r, "%s: expected %d, found %d: %s", rows[i].name, rows[i].r, r, e.msg);
-		cr_expect(c.resets == rows[i].resets, "%s: expected %u restarts, found %u", rows[i].name,
-			  rows[i].resets, c.resets);
+		cr_expect(r == rows[i].r, "%s: expected %d, found %d: %s", rows[i].name, rows[i].r,
+		          r, e.msg);
+		cr_expect(c.resets == rows[i].resets, "%s: expected %u restarts, found %u",
+		          rows[i].name, rows[i].resets, c.resets);
 		extra = c.changes;
 		if (!r)
-			cr_expect(c.found == MANY + extra, "%s: expected %u addresses, found %u", rows[i].name,
-				  MANY + extra, c.found);
+			cr_expect(c.found == MANY + extra, "%s: expected %u addresses, found %u",
+			          rows[i].name, MANY + extra, c.found);
 	}
 }
 
@@ -432,12 +473,14 @@ Test(netlink, a_walk_that_is_stopped)
 
 		nl_begin(&b, RTM_GETADDR, NLM_F_DUMP, &ifa, sizeof(ifa), "list");
 		r = nl_ask(&s.node, &b, stop_at_once, NULL, &calls, &e);
-		cr_expect(r == -ECANCELED && calls == i, "dump %u: expected %d and %u calls, found %d and %u: %s", i,
-			  -ECANCELED, i, r, calls, e.msg);
+		cr_expect(r == -ECANCELED && calls == i,
+		          "dump %u: expected %d and %u calls, found %d and %u: %s", i, -ECANCELED,
+		          i, r, calls, e.msg);
 	}
 	nl_begin(&b, RTM_GETADDR, NLM_F_DUMP, &ifa, sizeof(ifa), "list");
 	begin_any(&b);
-	cr_expect(nl_ask(&s.node, &b, stop_at_once, NULL, &calls, &e) == -EMSGSIZE, "two questions in one");
+	cr_expect(nl_ask(&s.node, &b, stop_at_once, NULL, &calls, &e) == -EMSGSIZE,
+	          "two questions in one");
 }
 
 /* Reading */
@@ -456,14 +499,38 @@ Test(netlink, attributes_of_any_bytes)
 	} rows[] = {
 		{ "nothing", { 0 }, 0, false, false, 0, 0, 0, "" },
 		{ "half a header", { 8, 0 }, 2, false, false, 0, 0, 0, "" },
-		{ "a number", { 8, 0, 1, 0, 1, 2, 3, 0 }, 8, true, false, 0x00030201, 0x0201, 1, "\x01\x02\x03" },
-		{ "not terminated", { 8, 0, 1, 0, 'a', 'b', 'c', 'd' }, 8, true, false, 0x64636261, 0x6261, 'a', "" },
+		{ "a number",
+		  { 8, 0, 1, 0, 1, 2, 3, 0 },
+		  8,
+		  true,
+		  false,
+		  0x00030201,
+		  0x0201,
+		  1,
+		  "\x01\x02\x03" },
+		{ "not terminated",
+		  { 8, 0, 1, 0, 'a', 'b', 'c', 'd' },
+		  8,
+		  true,
+		  false,
+		  0x64636261,
+		  0x6261,
+		  'a',
+		  "" },
 		{ "short", { 6, 0, 1, 0, 1, 2, 0, 0 }, 8, true, false, 0, 0x0201, 1, "" },
 		{ "empty", { 4, 0, 1, 0 }, 4, true, false, 0, 0, 0, "" },
 		{ "flagged", { 8, 0, 1, 0x80, 'x', 0, 0, 0 }, 8, true, false, 'x', 'x', 'x', "x" },
 		{ "length 0", { 0, 0, 1, 0, 0, 0, 0, 0 }, 8, false, false, 0, 0, 0, "" },
 		{ "longer than the rest", { 9, 0, 1, 0, 1, 2, 3, 4 }, 8, false, false, 0, 0, 0, "" },
-		{ "unknown before known", { 4, 0, 77, 0, 8, 0, 1, 0, 5, 0, 0, 0 }, 12, true, false, 5, 5, 5, "\x05" },
+		{ "unknown before known",
+		  { 4, 0, 77, 0, 8, 0, 1, 0, 5, 0, 0, 0 },
+		  12,
+		  true,
+		  false,
+		  5,
+		  5,
+		  5,
+		  "\x05" },
 		{ "two", { 5, 0, 1, 0, 5, 0, 0, 0, 4, 0, 2, 0 }, 12, true, true, 0, 0, 5, "" },
 		{ "padding cut off", { 5, 0, 1, 0, 5, 0, 0, 0 }, 5, true, false, 0, 0, 5, "" },
 	};
@@ -472,16 +539,16 @@ Test(netlink, attributes_of_any_bytes)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		nl_attrs_raw(rows[i].bytes, rows[i].len, tb, 2);
 		cr_expect((tb[1] != NULL) == rows[i].one && (tb[2] != NULL) == rows[i].two,
-			  "%s: expected %d %d, found %d %d", rows[i].name, rows[i].one, rows[i].two, tb[1] != NULL,
-			  tb[2] != NULL);
-		cr_expect(nl_u32(tb[1]) == rows[i].u32, "%s: expected %x, found %x", rows[i].name, rows[i].u32,
-			  nl_u32(tb[1]));
-		cr_expect(nl_u16(tb[1]) == rows[i].u16, "%s: expected %x, found %x", rows[i].name, rows[i].u16,
-			  nl_u16(tb[1]));
-		cr_expect(nl_u8(tb[1]) == rows[i].u8, "%s: expected %x, found %x", rows[i].name, rows[i].u8,
-			  nl_u8(tb[1]));
-		cr_expect_str_eq(nl_str(tb[1]), rows[i].text, "%s: expected \"%s\", found \"%s\"", rows[i].name,
-				 rows[i].text, nl_str(tb[1]));
+		          "%s: expected %d %d, found %d %d", rows[i].name, rows[i].one, rows[i].two,
+		          tb[1] != NULL, tb[2] != NULL);
+		cr_expect(nl_u32(tb[1]) == rows[i].u32, "%s: expected %x, found %x", rows[i].name,
+		          rows[i].u32, nl_u32(tb[1]));
+		cr_expect(nl_u16(tb[1]) == rows[i].u16, "%s: expected %x, found %x", rows[i].name,
+		          rows[i].u16, nl_u16(tb[1]));
+		cr_expect(nl_u8(tb[1]) == rows[i].u8, "%s: expected %x, found %x", rows[i].name,
+		          rows[i].u8, nl_u8(tb[1]));
+		cr_expect_str_eq(nl_str(tb[1]), rows[i].text, "%s: expected \"%s\", found \"%s\"",
+		                 rows[i].name, rows[i].text, nl_str(tb[1]));
 	}
 	nl_attrs_nested(NULL, tb, 2);
 	cr_expect(!tb[0] && !tb[1] && !tb[2], "no nest: expected an empty table");

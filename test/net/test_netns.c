@@ -9,8 +9,9 @@
 #include <sys/stat.h>
 
 /* Names that mountinfo writes with escapes. */
-static const char *const odd_names[] = { "/run/netns/plain", "/run/netns/with blank", "/run/netns/tab\tnewline\n",
-					 "/run/netns/back\\slash\\040", "/run/netns/ends with \\" };
+static const char *const odd_names[] = { "/run/netns/plain", "/run/netns/with blank",
+	                                 "/run/netns/tab\tnewline\n", "/run/netns/back\\slash\\040",
+	                                 "/run/netns/ends with \\" };
 
 /* A namespace kept by a mount and by nothing else; the process stays where it was. */
 static void add_mount(const char *path)
@@ -51,41 +52,52 @@ Test(netns, open)
 		{ "/run/link", 0, "" },
 		{ "/run/netns/gone", ENOENT,
 		  "failed to open netns \"/run/netns/gone\": failed to Statfs \"/run/netns/gone\": no such file or directory" },
-		{ "", ENOENT, "failed to open netns \"\": failed to Statfs \"\": no such file or directory" },
+		{ "", ENOENT,
+		  "failed to open netns \"\": failed to Statfs \"\": no such file or directory" },
 		{ "/run/file/x", ENOENT,
 		  "failed to open netns \"/run/file/x\": failed to Statfs \"/run/file/x\": no such file or directory" },
 		{ "/run/dangling", ENOENT,
 		  "failed to open netns \"/run/dangling\": failed to Statfs \"/run/dangling\": no such file or directory" },
-		{ "/run/file", ENOENT, "failed to open netns \"/run/file\": it is no network namespace" },
-		{ "/run/netns", ENOENT, "failed to open netns \"/run/netns\": it is no network namespace" },
-		{ "/run/fifo", ENOENT, "failed to open netns \"/run/fifo\": it is no network namespace" },
-		{ "/dev/null", ENOENT, "failed to open netns \"/dev/null\": it is no network namespace" },
-		{ "/proc/self/ns/mnt", ENOENT, "failed to open netns \"/proc/self/ns/mnt\": it is no network namespace" },
+		{ "/run/file", ENOENT,
+		  "failed to open netns \"/run/file\": it is no network namespace" },
+		{ "/run/netns", ENOENT,
+		  "failed to open netns \"/run/netns\": it is no network namespace" },
+		{ "/run/fifo", ENOENT,
+		  "failed to open netns \"/run/fifo\": it is no network namespace" },
+		{ "/dev/null", ENOENT,
+		  "failed to open netns \"/dev/null\": it is no network namespace" },
+		{ "/proc/self/ns/mnt", ENOENT,
+		  "failed to open netns \"/proc/self/ns/mnt\": it is no network namespace" },
 		{ "/proc/self/status", ENOENT,
 		  "failed to open netns \"/proc/self/status\": it is no network namespace" },
 	};
 
 	prepare();
 	close(open("/run/file", O_CREAT | O_WRONLY, 0600));
-	cr_assert(symlink("/run/netns/plain", "/run/link") == 0 && symlink("/run/none", "/run/dangling") == 0 &&
-			  mkfifo("/run/fifo", 0600) == 0,
-		  "prepare /run");
+	cr_assert(symlink("/run/netns/plain", "/run/link") == 0 &&
+	                  symlink("/run/none", "/run/dangling") == 0 &&
+	                  mkfifo("/run/fifo", 0600) == 0,
+	          "prepare /run");
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct err e = { .msg = "" };
 		struct netns_id id = { 0 };
 		int fd = netns_open(rows[i].path, &id, &e);
 
-		cr_expect(rows[i].no ? fd == -rows[i].no : fd >= 0, "%s: expected %d, found %d", rows[i].path,
-			  -rows[i].no, fd);
-		cr_expect_str_eq(e.msg, rows[i].msg, "%s: expected \"%s\", found \"%s\"", rows[i].path, rows[i].msg,
-				 e.msg);
-		cr_expect(e.code == (rows[i].no ? CNI_E_NETNS : 0), "%s: code %d", rows[i].path, e.code);
-		cr_expect(netns_alive(rows[i].path, NULL) == !rows[i].no, "%s: alive", rows[i].path);
+		cr_expect(rows[i].no ? fd == -rows[i].no : fd >= 0, "%s: expected %d, found %d",
+		          rows[i].path, -rows[i].no, fd);
+		cr_expect_str_eq(e.msg, rows[i].msg, "%s: expected \"%s\", found \"%s\"",
+		                 rows[i].path, rows[i].msg, e.msg);
+		cr_expect(e.code == (rows[i].no ? CNI_E_NETNS : 0), "%s: code %d", rows[i].path,
+		          e.code);
+		cr_expect(netns_alive(rows[i].path, NULL) == !rows[i].no, "%s: alive",
+		          rows[i].path);
 		if (fd < 0)
 			continue;
-		cr_expect(netns_is_own(&id) == (i == 0), "%s: own: expected %d", rows[i].path, i == 0);
+		cr_expect(netns_is_own(&id) == (i == 0), "%s: own: expected %d", rows[i].path,
+		          i == 0);
 		cr_expect(netns_alive(rows[i].path, &id), "%s: still the same", rows[i].path);
-		cr_expect(netns_alive(rows[i].path, &(struct netns_id){ 0 }), "%s: no identity", rows[i].path);
+		cr_expect(netns_alive(rows[i].path, &(struct netns_id) { 0 }), "%s: no identity",
+		          rows[i].path);
 		id.ino++;
 		cr_expect(!netns_alive(rows[i].path, &id), "%s: another one", rows[i].path);
 		cr_expect(fcntl(fd, F_GETFD) & FD_CLOEXEC, "%s: close on exec", rows[i].path);
@@ -153,12 +165,13 @@ Test(netns, each)
 	ok(netns_each(count, &c, &e), &e);
 	for (size_t i = 0; i < ARRAY_SIZE(c.want); i++)
 		cr_expect(c.seen[i] == 1, "%s: expected once, found %d times",
-			  i < ARRAY_SIZE(odd_names) ? odd_names[i] : "own", c.seen[i]);
-	cr_expect(c.bad == 0, "expected each descriptor to be of its identity, found %d others", c.bad);
+		          i < ARRAY_SIZE(odd_names) ? odd_names[i] : "own", c.seen[i]);
+	cr_expect(c.bad == 0, "expected each descriptor to be of its identity, found %d others",
+	          c.bad);
 	r = open("/dev/null", O_RDONLY);
 	cr_expect(r == fds + 1, "expected no descriptor left open, found %d", r - fds - 1);
-	c = (struct census){ .stop_after = 2 };
+	c = (struct census) { .stop_after = 2 };
 	r = netns_each(count, &c, &e);
-	cr_expect(r == -ECANCELED && c.calls == 2, "stopped: expected %d after 2 calls, found %d after %d", -ECANCELED,
-		  r, c.calls);
+	cr_expect(r == -ECANCELED && c.calls == 2,
+	          "stopped: expected %d after 2 calls, found %d after %d", -ECANCELED, r, c.calls);
 }

@@ -64,8 +64,13 @@ struct row {
 static struct route_spec spec_of(const struct row *row, int ifindex)
 {
 	struct route_spec r = {
-		.ifindex = ifindex, .mtu = row->mtu, .advmss = row->advmss, .priority = row->priority,
-		.table = row->table, .scope = row->scope, .onlink = row->onlink,
+		.ifindex = ifindex,
+		.mtu = row->mtu,
+		.advmss = row->advmss,
+		.priority = row->priority,
+		.table = row->table,
+		.scope = row->scope,
+		.onlink = row->onlink,
 	};
 
 	cr_assert(prefix_parse(row->dst, &r.dst), "%s: parse %s", row->name, row->dst);
@@ -74,53 +79,102 @@ static struct route_spec spec_of(const struct row *row, int ifindex)
 	return r;
 }
 
-static void check(const struct row *row, const struct route_spec *want, const struct route_spec *got)
+static void check(const struct row *row, const struct route_spec *want,
+                  const struct route_spec *got)
 {
 	char dst[PREFIX_STR_MAX], gw[IP_STR_MAX];
-	uint32_t priority = row->priority ? row->priority : want->dst.addr.family == AF_INET6 ? 1024 : 0;
+	uint32_t priority = row->priority                       ? row->priority
+	                    : want->dst.addr.family == AF_INET6 ? 1024
+	                                                        : 0;
 
 	cr_expect_str_eq(prefix_format(&got->dst, dst), row->want_dst ? row->want_dst : row->dst,
-			 "%s: dst: found %s", row->name, dst);
-	cr_expect(ip_eq(&got->gw, &want->gw), "%s: gw: expected %s, found %s", row->name, row->gw ? row->gw : "none",
-		  ip_format(&got->gw, gw));
+	                 "%s: dst: found %s", row->name, dst);
+	cr_expect(ip_eq(&got->gw, &want->gw), "%s: gw: expected %s, found %s", row->name,
+	          row->gw ? row->gw : "none", ip_format(&got->gw, gw));
 	cr_expect(ip_eq(&got->src, &want->src), "%s: src: expected %s, found %s", row->name,
-		  row->src ? row->src : "none", ip_format(&got->src, gw));
+	          row->src ? row->src : "none", ip_format(&got->src, gw));
 	cr_expect(got->ifindex == want->ifindex, "%s: link: found %d", row->name, got->ifindex);
-	cr_expect(got->mtu == row->mtu && got->advmss == row->advmss, "%s: expected mtu %u advmss %u, found %u %u",
-		  row->name, row->mtu, row->advmss, got->mtu, got->advmss);
-	cr_expect(got->priority == priority, "%s: priority: expected %u, found %u", row->name, priority,
-		  got->priority);
-	cr_expect(got->table == (row->table ? row->table : RT_TABLE_MAIN), "%s: table: found %u", row->name,
-		  got->table);
-	cr_expect(got->scope == row->want_scope, "%s: scope: expected %d, found %d", row->name, row->want_scope,
-		  got->scope);
-	cr_expect(got->onlink == row->onlink, "%s: onlink: expected %d, found %d", row->name, row->onlink,
-		  got->onlink);
+	cr_expect(got->mtu == row->mtu && got->advmss == row->advmss,
+	          "%s: expected mtu %u advmss %u, found %u %u", row->name, row->mtu, row->advmss,
+	          got->mtu, got->advmss);
+	cr_expect(got->priority == priority, "%s: priority: expected %u, found %u", row->name,
+	          priority, got->priority);
+	cr_expect(got->table == (row->table ? row->table : RT_TABLE_MAIN), "%s: table: found %u",
+	          row->name, got->table);
+	cr_expect(got->scope == row->want_scope, "%s: scope: expected %d, found %d", row->name,
+	          row->want_scope, got->scope);
+	cr_expect(got->onlink == row->onlink, "%s: onlink: expected %d, found %d", row->name,
+	          row->onlink, got->onlink);
 }
 
 Test(route, add_list_remove)
 {
 	static const struct row rows[] = {
-		{ .name = "on link", .dst = "10.9.0.0/16", .scope = -1, .want_scope = RT_SCOPE_LINK },
-		{ .name = "host", .dst = "169.254.1.1/32", .scope = -1, .want_scope = RT_SCOPE_LINK },
-		{ .name = "host bits", .dst = "10.9.8.7/16", .scope = -1, .want_dst = "10.9.0.0/16",
+		{ .name = "on link",
+		  .dst = "10.9.0.0/16",
+		  .scope = -1,
 		  .want_scope = RT_SCOPE_LINK },
-		{ .name = "default on link", .dst = "0.0.0.0/0", .scope = -1, .want_scope = RT_SCOPE_LINK },
-		{ .name = "global by wish", .dst = "10.9.0.0/16", .scope = RT_SCOPE_UNIVERSE,
+		{ .name = "host",
+		  .dst = "169.254.1.1/32",
+		  .scope = -1,
+		  .want_scope = RT_SCOPE_LINK },
+		{ .name = "host bits",
+		  .dst = "10.9.8.7/16",
+		  .scope = -1,
+		  .want_dst = "10.9.0.0/16",
+		  .want_scope = RT_SCOPE_LINK },
+		{ .name = "default on link",
+		  .dst = "0.0.0.0/0",
+		  .scope = -1,
+		  .want_scope = RT_SCOPE_LINK },
+		{ .name = "global by wish",
+		  .dst = "10.9.0.0/16",
+		  .scope = RT_SCOPE_UNIVERSE,
 		  .want_scope = RT_SCOPE_UNIVERSE },
-		{ .name = "gateway on link", .dst = "0.0.0.0/0", .gw = "192.0.2.1", .onlink = true, .scope = -1,
+		{ .name = "gateway on link",
+		  .dst = "0.0.0.0/0",
+		  .gw = "192.0.2.1",
+		  .onlink = true,
+		  .scope = -1,
 		  .want_scope = RT_SCOPE_UNIVERSE },
-		{ .name = "everything", .dst = "10.9.0.0/16", .gw = "192.0.2.1", .src = "10.1.0.5", .mtu = 1400,
-		  .advmss = 1300, .priority = 77, .table = 200, .onlink = true, .scope = -1,
+		{ .name = "everything",
+		  .dst = "10.9.0.0/16",
+		  .gw = "192.0.2.1",
+		  .src = "10.1.0.5",
+		  .mtu = 1400,
+		  .advmss = 1300,
+		  .priority = 77,
+		  .table = 200,
+		  .onlink = true,
+		  .scope = -1,
 		  .want_scope = RT_SCOPE_UNIVERSE },
-		{ .name = "big table", .dst = "10.9.0.0/16", .table = 100000, .scope = -1, .want_scope = RT_SCOPE_LINK },
-		{ .name = "gateway of the other family", .dst = "10.9.0.0/16", .gw = "fe80::1", .onlink = true,
-		  .scope = -1, .want_scope = RT_SCOPE_UNIVERSE },
+		{ .name = "big table",
+		  .dst = "10.9.0.0/16",
+		  .table = 100000,
+		  .scope = -1,
+		  .want_scope = RT_SCOPE_LINK },
+		{ .name = "gateway of the other family",
+		  .dst = "10.9.0.0/16",
+		  .gw = "fe80::1",
+		  .onlink = true,
+		  .scope = -1,
+		  .want_scope = RT_SCOPE_UNIVERSE },
 		{ .name = "IPv6 on link", .dst = "fd09::/64", .scope = -1 },
-		{ .name = "IPv6 host bits", .dst = "fd09::7/64", .scope = -1, .want_dst = "fd09::/64" },
+		{ .name = "IPv6 host bits",
+		  .dst = "fd09::7/64",
+		  .scope = -1,
+		  .want_dst = "fd09::/64" },
 		{ .name = "IPv6 default", .dst = "::/0", .gw = "fe80::1", .scope = -1 },
-		{ .name = "IPv6 everything", .dst = "fd09::/64", .gw = "fd99::1", .src = "fd00::5", .mtu = 1400,
-		  .advmss = 1300, .priority = 77, .table = 100000, .onlink = true, .scope = -1 },
+		{ .name = "IPv6 everything",
+		  .dst = "fd09::/64",
+		  .gw = "fd99::1",
+		  .src = "fd00::5",
+		  .mtu = 1400,
+		  .advmss = 1300,
+		  .priority = 77,
+		  .table = 100000,
+		  .onlink = true,
+		  .scope = -1 },
 	};
 	struct nl_batch b;
 	struct space s;
@@ -148,10 +202,12 @@ Test(route, add_list_remove)
 
 		route_add_msg(&b, &want, false);
 		r = nl_do(&s.pod, &b, &e);
-		cr_expect(r == -EEXIST, "%s again: expected %d, found %d", rows[i].name, -EEXIST, r);
+		cr_expect(r == -EEXIST, "%s again: expected %d, found %d", rows[i].name, -EEXIST,
+		          r);
 		list.n = 0;
 		ok(route_each(&s.pod, family, rows[i].table, 1, collect, &list, &e), &e);
-		cr_expect(list.n == 0, "%s: expected none through lo, found %zu", rows[i].name, list.n);
+		cr_expect(list.n == 0, "%s: expected none through lo, found %zu", rows[i].name,
+		          list.n);
 		route_del_msg(&b, &want);
 		r = nl_do(&s.pod, &b, &e);
 		cr_expect(r == 0, "%s: expected removal, found %d: %s", rows[i].name, r, e.msg);
@@ -165,7 +221,7 @@ Test(route, multipath)
 {
 	static const char *const dst[] = { "10.9.0.0/16", "fd09::/64" };
 	static const char *const gw[][3] = { { "192.0.2.1", "192.0.2.2", "192.0.2.3" },
-					    { "fd99::1", "fd99::2", "fd99::3" } };
+		                             { "fd99::1", "fd99::2", "fd99::3" } };
 	struct nl_batch b;
 	struct space s;
 	struct err e;
@@ -185,9 +241,11 @@ Test(route, multipath)
 		}
 		ok(route_each(&s.pod, r.dst.addr.family, 50, pod, collect, &list, &e), &e);
 		cr_assert(list.n == 2, "%s: expected 2 next hops, found %zu", dst[i], list.n);
-		cr_expect(!ip_eq(&list.route[0].gw, &list.route[1].gw), "%s: expected different gateways", dst[i]);
-		cr_expect(list.route[1].ifindex == pod && list.route[1].onlink, "%s: link %d, onlink %d", dst[i],
-			  list.route[1].ifindex, list.route[1].onlink);
+		cr_expect(!ip_eq(&list.route[0].gw, &list.route[1].gw),
+		          "%s: expected different gateways", dst[i]);
+		cr_expect(list.route[1].ifindex == pod && list.route[1].onlink,
+		          "%s: link %d, onlink %d", dst[i], list.route[1].ifindex,
+		          list.route[1].onlink);
 		cr_assert(ip_parse(gw[i][2], &r.gw), "parse");
 		route_add_msg(&b, &r, false);
 		cr_expect(nl_do(&s.pod, &b, &e) == -EEXIST, "%s: expected EEXIST", dst[i]);
@@ -213,13 +271,17 @@ Test(route, refused)
 	pod = open_pod(&s);
 	nl_batch_init(&b);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		struct row row = { .name = rows[i].name, .dst = rows[i].dst, .gw = rows[i].gw, .scope = -1 };
+		struct row row = {
+			.name = rows[i].name, .dst = rows[i].dst, .gw = rows[i].gw, .scope = -1
+		};
 		struct route_spec spec = spec_of(&row, pod);
 
 		route_add_msg(&b, &spec, false);
 		r = nl_do(&s.pod, &b, &e);
-		cr_expect(r == -rows[i].no, "%s: expected %d, found %d: %s", rows[i].name, -rows[i].no, r, e.msg);
-		cr_expect(!strncmp(e.msg, "add the route: ", 15), "%s: found \"%s\"", rows[i].name, e.msg);
+		cr_expect(r == -rows[i].no, "%s: expected %d, found %d: %s", rows[i].name,
+		          -rows[i].no, r, e.msg);
+		cr_expect(!strncmp(e.msg, "add the route: ", 15), "%s: found \"%s\"", rows[i].name,
+		          e.msg);
 	}
 	ok(route_each(&s.pod, AF_INET, 31337, 0, collect, &list, &e), &e);
 	cr_expect(list.n == 0, "a table that is not there: expected no route, found %zu", list.n);

@@ -37,18 +37,22 @@ Test(sysctl, keys)
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		int r;
 
-		e = (struct err){ .msg = "" };
+		e = (struct err) { .msg = "" };
 		r = sysctl_get(rows[i].key, value, sizeof(value), &e);
-		cr_expect(r == -rows[i].no && e.code == rows[i].code, "get %s: expected %d code %d, found %d code %d: %s",
-			  rows[i].key, -rows[i].no, rows[i].code, r, e.code, e.msg);
+		cr_expect(r == -rows[i].no && e.code == rows[i].code,
+		          "get %s: expected %d code %d, found %d code %d: %s", rows[i].key,
+		          -rows[i].no, rows[i].code, r, e.code, e.msg);
 		r = sysctl_set(rows[i].key, "1", &e);
-		cr_expect(r == -rows[i].no, "set %s: expected %d, found %d: %s", rows[i].key, -rows[i].no, r, e.msg);
+		cr_expect(r == -rows[i].no, "set %s: expected %d, found %d: %s", rows[i].key,
+		          -rows[i].no, r, e.msg);
 		r = sysctl_ensure(rows[i].key, "1", &e);
-		cr_expect(r == -rows[i].no, "ensure %s: expected %d, found %d: %s", rows[i].key, -rows[i].no, r, e.msg);
+		cr_expect(r == -rows[i].no, "ensure %s: expected %d, found %d: %s", rows[i].key,
+		          -rows[i].no, r, e.msg);
 	}
 	memset(deep, 'a', sizeof(deep) - 1);
 	deep[sizeof(deep) - 1] = '\0';
-	cr_expect(sysctl_set(deep, "1", &e) == -EINVAL, "a key of %zu bytes: expected %d", sizeof(deep) - 1, -EINVAL);
+	cr_expect(sysctl_set(deep, "1", &e) == -EINVAL, "a key of %zu bytes: expected %d",
+	          sizeof(deep) - 1, -EINVAL);
 }
 
 Test(sysctl, values)
@@ -71,14 +75,16 @@ Test(sysctl, values)
 	space_open(&s);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		r = sysctl_set(rows[i].key, rows[i].set, &e);
-		cr_expect(r == -rows[i].no, "%s = %s: expected %d, found %d", rows[i].key, rows[i].set, -rows[i].no, r);
+		cr_expect(r == -rows[i].no, "%s = %s: expected %d, found %d", rows[i].key,
+		          rows[i].set, -rows[i].no, r);
 		ok(sysctl_get(rows[i].key, value, sizeof(value), &e), &e);
-		cr_expect_str_eq(value, rows[i].get, "%s: expected \"%s\", found \"%s\"", rows[i].key, rows[i].get,
-				 value);
+		cr_expect_str_eq(value, rows[i].get, "%s: expected \"%s\", found \"%s\"",
+		                 rows[i].key, rows[i].get, value);
 	}
 	/* "20000\t30000" is eleven bytes, and there are a newline and a NUL. */
 	cr_expect(sysctl_get(rows[3].key, value, 13, &e) == 0, "just enough room: %s", e.msg);
-	cr_expect(sysctl_get(rows[3].key, value, 12, &e) == -EFBIG, "too little room: expected %d", -EFBIG);
+	cr_expect(sysctl_get(rows[3].key, value, 12, &e) == -EFBIG, "too little room: expected %d",
+	          -EFBIG);
 
 	/* Of this namespace and no other. */
 	ok(sysctl_set("net/ipv4/ip_forward", "1", &e), &e);
@@ -109,14 +115,16 @@ Test(sysctl, read_only)
 	ok(sysctl_set("net/ipv4/ip_forward", "1", &e), &e);
 	ok(sysctl_set("net/ipv4/ip_local_port_range", "20000 30000", &e), &e);
 	cr_assert(mount("/proc/sys", "/proc/sys", NULL, MS_BIND, NULL) == 0 &&
-			  mount(NULL, "/proc/sys", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) == 0,
-		  "mount /proc/sys read-only");
+	                  mount(NULL, "/proc/sys", NULL, MS_BIND | MS_REMOUNT | MS_RDONLY, NULL) ==
+	                          0,
+	          "mount /proc/sys read-only");
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		int r = sysctl_ensure(rows[i].key, rows[i].value, &e);
 
-		cr_expect(r == -rows[i].no, "%s = \"%s\": expected %d, found %d: %s", rows[i].key, rows[i].value,
-			  -rows[i].no, r, e.msg);
+		cr_expect(r == -rows[i].no, "%s = \"%s\": expected %d, found %d: %s", rows[i].key,
+		          rows[i].value, -rows[i].no, r, e.msg);
 	}
 	cr_expect(sysctl_set("net/ipv4/ip_forward", "1", &e) == -EROFS, "set: expected %d", -EROFS);
-	cr_expect_str_eq(e.msg, "open /proc/sys/net/ipv4/ip_forward: Read-only file system", "found \"%s\"", e.msg);
+	cr_expect_str_eq(e.msg, "open /proc/sys/net/ipv4/ip_forward: Read-only file system",
+	                 "found \"%s\"", e.msg);
 }

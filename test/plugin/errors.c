@@ -17,7 +17,16 @@
 #define RANGE "\"ranges\":[[{\"subnet\":\"10.77.0.0/24\"}]]"
 #define LOCAL "\"ipam\":{\"type\":\"host-local\",\"dataDir\":\"" STORE "\"," RANGE "}"
 
-enum { BRIDGE = 1, PTP = 2, CNIDA = 4, HOST_LOCAL = 8, STATIC = 16, LOOPBACK = 32, IFACE = 7, ALL = 63 };
+enum {
+	BRIDGE = 1,
+	PTP = 2,
+	CNIDA = 4,
+	HOST_LOCAL = 8,
+	STATIC = 16,
+	LOOPBACK = 32,
+	IFACE = 7,
+	ALL = 63
+};
 
 static const struct type {
 	const char *name;
@@ -28,7 +37,8 @@ static const struct type {
 	{ "ptp", PTP, LOCAL },
 	{ "cnida", CNIDA, "\"bridge\":\"err1\"," LOCAL },
 	{ "host-local", HOST_LOCAL, LOCAL },
-	{ "static", STATIC, "\"ipam\":{\"type\":\"static\",\"addresses\":[{\"address\":\"10.77.0.2/24\"}]}" },
+	{ "static", STATIC,
+	  "\"ipam\":{\"type\":\"static\",\"addresses\":[{\"address\":\"10.77.0.2/24\"}]}" },
 	{ "loopback", LOOPBACK, "\"x\":1" },
 };
 
@@ -44,7 +54,7 @@ struct row {
 	const char *msg, *details; /* '*' stands for anything; NULL details: none */
 };
 
-#define GOOD6 NULL, NULL, NULL, NULL, NULL, NULL
+#define GOOD6      NULL, NULL, NULL, NULL, NULL, NULL
 #define CONF(keys) "{\"cniVersion\":\"1.0.0\",\"name\":\"err\"," keys "}"
 #define MISSING(v) "required env variables [" v "] missing"
 
@@ -162,7 +172,7 @@ static const struct row ipam_rows[] = {
 	{ "not a CIDR", STATIC, "ADD", NULL, NULL, NULL, NULL, NULL,
 	  CONF("\"ipam\":{\"type\":\"static\",\"addresses\":[{\"address\":\"10.0.0.1\"}]}"), 7, 999,
 	  "the 'address' field is expected to be in CIDR notation, got: '10.0.0.1'", NULL },
-	{ "IP argument is not a CIDR", STATIC, "ADD", NULL, NULL, NULL, "IP=10.0.0.1", NULL, NULL, 7, 999,
+	{ "IP argument is not a CIDR", STATIC, "ADD", NULL, NULL, NULL, "IP=10.0.0.1", NULL, NULL, 4, 999,
 	  "the 'ip' field is expected to be in CIDR notation, got: '10.0.0.1'", NULL },
 	{ "runtime IP is not a CIDR", STATIC, "ADD", NULL, NULL, NULL, NULL, NULL,
 	  CONF("\"ipam\":{\"type\":\"static\"},\"runtimeConfig\":{\"ips\":[\"10.0.0.1\"]}"), 7, 999,
@@ -229,7 +239,8 @@ static bool error_form(const struct plugin_run *run, const json_t *doc)
 	json_t *v;
 
 	json_object_foreach((json_t *)(uintptr_t)doc, key, v) {
-		if (strcmp(key, "cniVersion") && strcmp(key, "code") && strcmp(key, "msg") && strcmp(key, "details"))
+		if (strcmp(key, "cniVersion") && strcmp(key, "code") && strcmp(key, "msg") &&
+		    strcmp(key, "details"))
 			return false;
 	}
 	return strncmp(run->out, "{\n    \"", 7) == 0 && run->out[run->out_len - 1] == '}';
@@ -237,11 +248,15 @@ static bool error_form(const struct plugin_run *run, const json_t *doc)
 
 static void check_row(const struct row *row, const struct type *type, const struct pod *pod)
 {
-	char *good = textf("{\"cniVersion\":\"%s\",\"name\":\"err\",\"type\":\"%s\",%s}", newest, type->name, type->keys);
+	char *good = textf("{\"cniVersion\":\"%s\",\"name\":\"err\",\"type\":\"%s\",%s}", newest,
+	                   type->name, type->keys);
 	char *name = textf("%s %s, %s", type->name, row->verb, row->name);
 	char *want = textf("exit 1, code %d%s, msg \"%s\", details \"%s\"", row->code,
-			   row->code2 ? " or 999" : "", row->msg, row->details ? row->details : "");
-	struct suite_call sc = { .type = type->name, .verb = row->verb, .pod = pod, .conf = row->conf ? row->conf : good };
+	                   row->code2 ? " or 999" : "", row->msg, row->details ? row->details : "");
+	struct suite_call sc = { .type = type->name,
+		                 .verb = row->verb,
+		                 .pod = pod,
+		                 .conf = row->conf ? row->conf : good };
 	char path[PATH_MAX];
 	struct plugin_call call = suite_call(suite, &sc, path);
 	struct plugin_run run;
@@ -257,9 +272,10 @@ static void check_row(const struct row *row, const struct type *type, const stru
 		exit(2);
 	doc = run_json(&run);
 	problem = run_problem(&run, row->verb);
-	if (expect(suite, !problem && run.rc == 1 && error_is(row, doc), name, want, "%s%s%s", problem ? problem : "",
-		   problem ? ": " : "", run_brief(&run)))
-		expect(suite, error_form(&run, doc), name, "4 spaces, no final line feed, known keys only", "%s", run.out);
+	if (expect(suite, !problem && run.rc == 1 && error_is(row, doc), name, want, "%s%s%s",
+	           problem ? problem : "", problem ? ": " : "", run_brief(&run)))
+		expect(suite, error_form(&run, doc), name,
+		       "4 spaces, no final line feed, known keys only", "%s", run.out);
 	json_decref(doc);
 	if (run.rc == 0 && strcmp(row->verb, "ADD") == 0) {
 		/* It must not spoil the rows after it. */
@@ -273,13 +289,15 @@ static void check_row(const struct row *row, const struct type *type, const stru
 	free(good);
 }
 
-static void check_rows(const struct row *rows, size_t n, const struct type *type, const struct pod *pod)
+static void check_rows(const struct row *rows, size_t n, const struct type *type,
+                       const struct pod *pod)
 {
 	/* Verbs of 1.1.0 are unknown commands to older plugins. */
 	bool old = strcmp(newest, "1.1.0") != 0;
 
 	for (size_t i = 0; i < n; i++) {
-		bool new_verb = strcmp(rows[i].verb, "STATUS") == 0 || strcmp(rows[i].verb, "GC") == 0;
+		bool new_verb =
+			strcmp(rows[i].verb, "STATUS") == 0 || strcmp(rows[i].verb, "GC") == 0;
 
 		if (!(rows[i].types & type->bit))
 			continue;
@@ -293,14 +311,21 @@ static void check_rows(const struct row *rows, size_t n, const struct type *type
 /* Without CNI_COMMAND: what it is, on stderr, whatever the arguments. */
 static void check_about(const struct type *type)
 {
-	static const char *const args[][3] = { { NULL }, { "--version", NULL }, { "version", NULL }, { "ADD", "x", NULL } };
-	char *path = textf("%s/%s", suite->dir, type->name), *first = textf("CNI %s plugin *", type->name);
+	static const char *const args[][3] = {
+		{ NULL }, { "--version", NULL }, { "version", NULL }, { "ADD", "x", NULL }
+	};
+	char *path = textf("%s/%s", suite->dir, type->name),
+	     *first = textf("CNI %s plugin *", type->name);
 
 	for (size_t i = 0; i < N(args); i++) {
 		const char *argv[] = { path, args[i][0], args[i][0] ? args[i][1] : NULL, NULL };
-		struct plugin_call call = { .path = path, .argv = argv, .stdin_kind = PLUGIN_STDIN_SILENT, .deadline_ms = 2000 };
+		struct plugin_call call = { .path = path,
+			                    .argv = argv,
+			                    .stdin_kind = PLUGIN_STDIN_SILENT,
+			                    .deadline_ms = 2000 };
 		struct plugin_run run;
-		char *name = textf("%s without CNI_COMMAND, argument %s", type->name, args[i][0] ? args[i][0] : "none");
+		char *name = textf("%s without CNI_COMMAND, argument %s", type->name,
+		                   args[i][0] ? args[i][0] : "none");
 
 		/* The program of that name is also the command for people. */
 		if (strcmp(type->name, "cnida") == 0 && i > 1) {
@@ -309,10 +334,12 @@ static void check_about(const struct type *type)
 		}
 		if (plugin_exec(&call, &run) < 0)
 			exit(2);
-		expect(suite, run.rc == 0 && run.out_len == 0, name, "exit 0 and an empty stdout", "%s", run_brief(&run));
+		expect(suite, run.rc == 0 && run.out_len == 0, name, "exit 0 and an empty stdout",
+		       "%s", run_brief(&run));
 		expect(suite,
 		       text_matches(first, run.err) &&
-			       strstr(run.err, "\nCNI protocol versions supported: 0.1.0, 0.2.0, 0.3.0, 0.3.1, 0.4.0, 1.0.0"),
+		               strstr(run.err,
+		                      "\nCNI protocol versions supported: 0.1.0, 0.2.0, 0.3.0, 0.3.1, 0.4.0, 1.0.0"),
 		       name, "name, version and protocol versions on stderr", "\"%s\"", run.err);
 		plugin_run_free(&run);
 		free(name);
@@ -324,13 +351,19 @@ static void check_about(const struct type *type)
 /* VERSION needs nothing from the environment and does not touch stdin. */
 static void check_version(const struct type *type)
 {
-	static const enum plugin_stdin kinds[] = { PLUGIN_STDIN_FILE, PLUGIN_STDIN_SILENT, PLUGIN_STDIN_CLOSED };
+	static const enum plugin_stdin kinds[] = { PLUGIN_STDIN_FILE, PLUGIN_STDIN_SILENT,
+		                                   PLUGIN_STDIN_CLOSED };
 	static const char conf[] = "{\"cniVersion\":\"1.0.0\"}";
-	char *path = textf("%s/%s", suite->dir, type->name), *name = textf("%s VERSION", type->name);
+	char *path = textf("%s/%s", suite->dir, type->name),
+	     *name = textf("%s VERSION", type->name);
 
 	for (size_t i = 0; i < N(kinds); i++) {
-		struct plugin_call call = { .path = path, .command = "VERSION", .stdin_kind = kinds[i], .in = conf,
-					    .in_len = sizeof(conf) - 1, .deadline_ms = 2000 };
+		struct plugin_call call = { .path = path,
+			                    .command = "VERSION",
+			                    .stdin_kind = kinds[i],
+			                    .in = conf,
+			                    .in_len = sizeof(conf) - 1,
+			                    .deadline_ms = 2000 };
 		struct plugin_run run;
 		json_t *doc, *list;
 		char *compact;
@@ -342,13 +375,16 @@ static void check_version(const struct type *type)
 		compact = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
 		expect(suite,
 		       run.rc == 0 && compact && strncmp(run.out, compact, strlen(compact)) == 0 &&
-			       strcmp(run.out + strlen(compact), "\n") == 0,
+		               strcmp(run.out + strlen(compact), "\n") == 0,
 		       name, "one compact line", "%s", run_brief(&run));
 		expect(suite,
-		       json_array_size(list) >= 6 && json_equal(json_array_get(list, json_array_size(list) - 1),
-								json_object_get(doc, "cniVersion")),
-		       name, "the newest of the supported versions as cniVersion", "%s", run_brief(&run));
-		expect(suite, run.in_read == 0, name, "stdin untouched", "%ld bytes read", (long)run.in_read);
+		       json_array_size(list) >= 6 &&
+		               json_equal(json_array_get(list, json_array_size(list) - 1),
+		                          json_object_get(doc, "cniVersion")),
+		       name, "the newest of the supported versions as cniVersion", "%s",
+		       run_brief(&run));
+		expect(suite, run.in_read == 0, name, "stdin untouched", "%ld bytes read",
+		       (long)run.in_read);
 		if (json_array_size(list) >= 7)
 			newest = "1.1.0";
 		json_decref(doc);
@@ -362,8 +398,14 @@ static void check_version(const struct type *type)
 /* upstream's own test passes CNI_ARGS=none to loopback, which must not care. */
 static void check_loopback_args(const struct pod *pod)
 {
-	struct suite_call c = { .type = "loopback", .verb = "ADD", .pod = pod, .ifname = "lo", .args = "none",
-				.conf = "{\"cniVersion\":\"0.3.1\",\"name\":\"lo\",\"type\":\"loopback\"}" };
+	struct suite_call c = {
+		.type = "loopback",
+		.verb = "ADD",
+		.pod = pod,
+		.ifname = "lo",
+		.args = "none",
+		.conf = "{\"cniVersion\":\"0.3.1\",\"name\":\"lo\",\"type\":\"loopback\"}"
+	};
 	static const char *const verbs[] = { "ADD", "DEL" };
 
 	for (size_t i = 0; i < N(verbs); i++) {
@@ -373,7 +415,8 @@ static void check_loopback_args(const struct pod *pod)
 		c.verb = verbs[i];
 		suite_exec(suite, &c, &run);
 		problem = run_problem(&run, verbs[i]);
-		expect(suite, run.rc == 0 && !problem, "loopback with CNI_ARGS=none", "exit 0", "%s", run_brief(&run));
+		expect(suite, run.rc == 0 && !problem, "loopback with CNI_ARGS=none", "exit 0",
+		       "%s", run_brief(&run));
 		plugin_run_free(&run);
 	}
 }
@@ -381,11 +424,23 @@ static void check_loopback_args(const struct pod *pod)
 /* Two addresses, three pods. The owners are alive, so nothing can be taken from them. */
 static void check_full(const struct pod *pod)
 {
-	static const char conf[] = CONF("\"type\":\"host-local\",\"ipam\":{\"type\":\"host-local\",\"dataDir\":\"" STORE
-					"/full\",\"ranges\":[[{\"subnet\":\"10.9.0.0/29\",\"rangeEnd\":\"10.9.0.2\"}]]}");
+	static const char conf[] = CONF(
+		"\"type\":\"host-local\",\"ipam\":{\"type\":\"host-local\",\"dataDir\":\"" STORE
+		"/full\",\"ranges\":[[{\"subnet\":\"10.9.0.0/29\",\"rangeEnd\":\"10.9.0.2\"}]]}");
 	static const struct row full = {
-		"full pool", HOST_LOCAL, "ADD", NULL, NULL, "eth9", NULL, NULL, conf, 11, 999,
-		"failed to allocate for range 0: no IP addresses available in range set: 10.9.0.1-10.9.0.2", NULL
+		"full pool",
+		HOST_LOCAL,
+		"ADD",
+		NULL,
+		NULL,
+		"eth9",
+		NULL,
+		NULL,
+		conf,
+		11,
+		999,
+		"failed to allocate for range 0: no IP addresses available in range set: 10.9.0.1-10.9.0.2",
+		NULL
 	};
 	struct suite_call c = { .type = "host-local", .verb = "ADD", .pod = pod, .conf = conf };
 	struct row row = full;
@@ -415,7 +470,8 @@ static void check_full(const struct pod *pod)
 /* The bridges and the table that all pods share may stay, empty. */
 static void remove_shared(void)
 {
-	if (system("(ip link del err0; ip link del err1; nft delete table inet cnida) 2>/dev/null") < 0)
+	if (system("(ip link del err0; ip link del err1; nft delete table inet cnida; nft delete table bridge cnida) 2>/dev/null") <
+	    0)
 		exit(2);
 }
 

@@ -15,10 +15,12 @@
 #include <unistd.h>
 
 #define STORE "/run/leaks"
-#define V4 "\"ipMasq\":true,\"ipam\":{\"type\":\"host-local\",\"dataDir\":\"" STORE "\"," \
+#define V4                                                                             \
+	"\"ipMasq\":true,\"ipam\":{\"type\":\"host-local\",\"dataDir\":\"" STORE "\"," \
 	"\"ranges\":[[{\"subnet\":\"10.79.0.0/24\"}]],\"routes\":[{\"dst\":\"0.0.0.0/0\"}]}"
-#define DUAL "\"ipMasq\":true,\"ipam\":{\"type\":\"host-local\",\"dataDir\":\"" STORE "\"," \
-	"\"ranges\":[[{\"subnet\":\"10.79.0.0/24\"}],[{\"subnet\":\"fd00:79::/64\"}]],"     \
+#define DUAL                                                                            \
+	"\"ipMasq\":true,\"ipam\":{\"type\":\"host-local\",\"dataDir\":\"" STORE "\","  \
+	"\"ranges\":[[{\"subnet\":\"10.79.0.0/24\"}],[{\"subnet\":\"fd00:79::/64\"}]]," \
 	"\"routes\":[{\"dst\":\"0.0.0.0/0\"},{\"dst\":\"::/0\"}]}"
 
 static const struct kind {
@@ -34,13 +36,13 @@ static const struct kind {
 };
 
 enum {
-	AGAIN = 1,	/* a second DEL */
-	GONE = 2,	/* the namespace is gone */
-	EMPTY = 4,	/* CNI_NETNS is empty */
-	NO_PREV = 8,	/* no prevResult */
-	WIPED = 16,	/* /run/cnida is gone */
-	UNLINKED = 32,	/* someone has removed the interface */
-	NEVER = 64,	/* there was no ADD */
+	AGAIN = 1,     /* a second DEL */
+	GONE = 2,      /* the namespace is gone */
+	EMPTY = 4,     /* CNI_NETNS is empty */
+	NO_PREV = 8,   /* no prevResult */
+	WIPED = 16,    /* /run/cnida is gone */
+	UNLINKED = 32, /* someone has removed the interface */
+	NEVER = 64,    /* there was no ADD */
 };
 
 static const struct way {
@@ -77,16 +79,20 @@ static char *add(const struct kind *k, const struct pod *pod, const char *conf, 
 
 	suite_exec(suite, &c, &run);
 	problem = run_problem(&run, "ADD");
-	if (expect(suite, run.rc == 0 && !problem, name, "exit 0 and a result", "%s", run_brief(&run)))
+	if (expect(suite, run.rc == 0 && !problem, name, "exit 0 and a result", "%s",
+	           run_brief(&run)))
 		result = strdup(run.out);
 	plugin_run_free(&run);
 	free(name);
 	return result;
 }
 
-static void del(const struct kind *k, const struct pod *pod, const char *netns, const char *conf, const char *what)
+static void del(const struct kind *k, const struct pod *pod, const char *netns, const char *conf,
+                const char *what)
 {
-	struct suite_call c = { .type = k->type, .verb = "DEL", .pod = pod, .netns = netns, .conf = conf };
+	struct suite_call c = {
+		.type = k->type, .verb = "DEL", .pod = pod, .netns = netns, .conf = conf
+	};
 	char *name = textf("%s, %s", k->name, what);
 	struct plugin_run run;
 	const char *problem;
@@ -100,12 +106,12 @@ static void del(const struct kind *k, const struct pod *pod, const char *netns, 
 
 /* The kernel takes a dead namespace's links away in the background: up to @tries times 100 ms. */
 static void expect_state(const struct kind *k, const char *what, const char *const folders[],
-			 const struct state *before, unsigned int tries)
+                         const struct state *before, unsigned int tries)
 {
 	char *name = textf("%s, %s", k->name, what), *diff = NULL;
 
 	for (unsigned int i = 0; i <= tries; i++) {
-		_cleanup_state_ struct state after;
+		_cleanup_state_ struct state after = { 0 };
 
 		if (i > 0)
 			usleep(100000);
@@ -136,7 +142,7 @@ static void try_way(const struct kind *k, const struct way *w, const char *conf)
 	static const char *const all[] = { STORE, "/run/cnida/endpoints", NULL };
 	static const char *const no_records[] = { STORE, NULL };
 	const char *const *folders = w->flags & WIPED ? no_records : all;
-	_cleanup_state_ struct state before;
+	_cleanup_state_ struct state before = { 0 };
 	char *result = NULL, *last = NULL;
 	struct pod pod;
 
@@ -165,7 +171,8 @@ static void try_way(const struct kind *k, const struct way *w, const char *conf)
 }
 
 /* An ADD that must fail and leave neither the node nor the pod changed. */
-static void try_bad_add(const struct kind *k, const char *what, const struct pod *pod, const char *conf)
+static void try_bad_add(const struct kind *k, const char *what, const struct pod *pod,
+                        const char *conf)
 {
 	static const char *const folders[] = { STORE, "/run/cnida/endpoints", NULL };
 	struct suite_call c = { .type = k->type, .verb = "ADD", .pod = pod, .conf = conf };
@@ -210,7 +217,8 @@ static void try_twice(const struct kind *k, const char *conf)
 		c.conf = last;
 		c.pod = &pod;
 		suite_exec(suite, &c, &run);
-		expect(suite, run.rc == 0 && !run_problem(&run, "CHECK"), name, "exit 0", "%s", run_brief(&run));
+		expect(suite, run.rc == 0 && !run_problem(&run, "CHECK"), name, "exit 0", "%s",
+		       run_brief(&run));
 		plugin_run_free(&run);
 	}
 	del(k, &pod, NULL, last ? last : conf, "DEL after a second ADD");
@@ -223,7 +231,8 @@ static void try_twice(const struct kind *k, const char *conf)
 /* Refusals that come early, in the middle and last. */
 static void try_bad_adds(const struct kind *k, const char *conf)
 {
-	char *no_route, *full, *routes = strstr(conf, "\"routes\":["), *range = strstr(conf, "\"subnet\":\"10.79.0.0/24\"");
+	char *no_route, *full, *routes = strstr(conf, "\"routes\":["),
+			       *range = strstr(conf, "\"subnet\":\"10.79.0.0/24\"");
 	struct pod pod;
 
 	if (pod_create("leaks-pod", &pod) < 0)
@@ -232,12 +241,13 @@ static void try_bad_adds(const struct kind *k, const char *conf)
 	try_bad_add(k, "ADD, the interface's name is taken", &pod, conf);
 	in_pod(&pod, "ip link del eth0");
 	/* The kernel refuses a route to a gateway that it cannot reach: the last step inside the pod. */
-	no_route = textf("%.*s\"routes\":[{\"dst\":\"192.0.2.0/24\",\"gw\":\"198.51.100.1\"},%s", (int)(routes - conf), conf,
-			 routes + strlen("\"routes\":["));
+	no_route = textf("%.*s\"routes\":[{\"dst\":\"192.0.2.0/24\",\"gw\":\"198.51.100.1\"},%s",
+	                 (int)(routes - conf), conf, routes + strlen("\"routes\":["));
 	try_bad_add(k, "ADD, a route to nowhere", &pod, no_route);
 	/* The witness has the only address. */
-	full = textf("%.*s\"subnet\":\"10.79.0.0/24\",\"rangeStart\":\"10.79.0.2\",\"rangeEnd\":\"10.79.0.2\"%s",
-		     (int)(range - conf), conf, range + strlen("\"subnet\":\"10.79.0.0/24\""));
+	full = textf(
+		"%.*s\"subnet\":\"10.79.0.0/24\",\"rangeStart\":\"10.79.0.2\",\"rangeEnd\":\"10.79.0.2\"%s",
+		(int)(range - conf), conf, range + strlen("\"subnet\":\"10.79.0.0/24\""));
 	try_bad_add(k, "ADD, the pool is full", &pod, full);
 	pod_destroy(&pod);
 	free(no_route);
@@ -246,7 +256,8 @@ static void try_bad_adds(const struct kind *k, const char *conf)
 
 static void try_kind(const struct kind *k, const char *version)
 {
-	char *conf = textf("{\"cniVersion\":\"%s\",\"name\":\"%s\",\"type\":\"%s\",%s}", version, k->name, k->type, k->keys);
+	char *conf = textf("{\"cniVersion\":\"%s\",\"name\":\"%s\",\"type\":\"%s\",%s}", version,
+	                   k->name, k->type, k->keys);
 	struct pod witness;
 	char *result, *last;
 
@@ -268,25 +279,43 @@ static void try_kind(const struct kind *k, const char *version)
 	free(conf);
 }
 
-void suite_leaks(struct suite *s)
+static void run_kinds(struct suite *s, const char *type)
 {
 	static const char *const folders[] = { STORE, "/run/cnida/endpoints", NULL };
 	const char *version = suite_newest(s);
 
 	suite = s;
 	for (size_t i = 0; i < N(kinds); i++) {
-		_cleanup_state_ struct state before;
+		_cleanup_state_ struct state before = { 0 };
 
-		if (!suite_has(s, kinds[i].type))
+		if (strcmp(kinds[i].type, type) != 0)
 			continue;
+		if (!suite_has(s, type))
+			return;
 		(void)mkdir(STORE, 0755);
 		if (system("nft flush ruleset") < 0)
 			exit(2);
 		state_take(folders, &before);
 		try_kind(&kinds[i], version);
 		/* What all pods share stays; without it the node is as it was booted. */
-		if (system("for i in 0 1 2 3; do ip link del leak$i 2>/dev/null; done; nft delete table inet cnida 2>/dev/null") < 0)
+		if (system("for i in 0 1 2 3; do ip link del leak$i 2>/dev/null; done; nft delete table inet cnida 2>/dev/null; nft delete table bridge cnida 2>/dev/null") <
+		    0)
 			exit(2);
 		expect_state(&kinds[i], "the node in the end", folders, &before, 0);
 	}
+}
+
+void suite_leaks_bridge(struct suite *s)
+{
+	run_kinds(s, "bridge");
+}
+
+void suite_leaks_cnida(struct suite *s)
+{
+	run_kinds(s, "cnida");
+}
+
+void suite_leaks_ptp(struct suite *s)
+{
+	run_kinds(s, "ptp");
 }

@@ -4,8 +4,9 @@
  *
  *	plugin [-d FOLDER] [SUITE...]		default folder: $CNI_BIN_DIR or build/bin
  *
- * Each suite runs in a process, a network and a mount namespace of its own, so that a crash or an early end of one
- * neither stops the others nor leaves anything behind.
+ * A SUITE is chosen by the beginning of its name. Each runs in a process, a network and a mount namespace of its own,
+ * so that a crash or an early end of one neither stops the others nor leaves anything behind. Several run at once: they mostly
+ * wait for the kernel to take links away.
  */
 #include "test/plugin/suites.h"
 
@@ -17,12 +18,29 @@
 #include <time.h>
 #include <unistd.h>
 
+#define AT_ONCE 4
+
+/* The longest first. */
 static const struct {
 	const char *name;
 	void (*run)(struct suite *s);
 } suites[] = {
-	{ "errors", suite_errors },	  { "versions", suite_versions }, { "leaks", suite_leaks },
-	{ "processes", suite_processes }, { "malformed", suite_malformed },
+	{ "malformed-bridge", suite_malformed_bridge },
+	{ "malformed-cnida", suite_malformed_cnida },
+	{ "malformed-ptp", suite_malformed_ptp },
+	{ "leaks-bridge", suite_leaks_bridge },
+	{ "leaks-cnida", suite_leaks_cnida },
+	{ "leaks-ptp", suite_leaks_ptp },
+	{ "malformed-ipam", suite_malformed_ipam },
+	{ "versions", suite_versions },
+	{ "errors", suite_errors },
+	{ "processes", suite_processes },
+};
+
+struct job {
+	pid_t pid;
+	struct timespec start;
+	struct suite result; /* written by the child, once it is through */
 };
 
 static bool wanted(const char *name, char **names)
@@ -30,20 +48,16 @@ static bool wanted(const char *name, char **names)
 	if (!*names)
 		return true;
 	for (; *names; names++)
-		if (strcmp(*names, name) == 0)
+		if (strncmp(*names, name, strlen(*names)) == 0)
 			return true;
 	return false;
 }
 
-/* The counts come back through @shared, which the child writes only once it is through. */
-static void run_suite(size_t i, const char *dir, struct suite *shared, struct suite *total)
+static void start(struct job *j, size_t i, const char *dir)
 {
-	struct timespec a, z;
-	int status = 0;
 	pid_t pid;
 
-	memset(shared, 0, sizeof(*shared));
-	clock_gettime(CLOCK_MONOTONIC, &a);
+	clock_gettime(CLOCK_MONOTONIC, &j->start);
 	fflush(NULL);
 	pid = fork();
 	if (pid == 0) {
@@ -51,25 +65,69 @@ static void run_suite(size_t i, const char *dir, struct suite *shared, struct su
 
 		suite_start(&s, suites[i].name, dir);
 		suites[i].run(&s);
-		*shared = s;
+		j->result = s;
 		exit(suite_end(&s));
 	}
-	if (pid < 0 || waitpid(pid, &status, 0) < 0 || !WIFEXITED(status) || WEXITSTATUS(status) > 1) {
-		printf("FAIL plugin/%s: the suite itself: ended early (wait status 0x%x)\n", suites[i].name, (unsigned int)status);
-		shared->failed++;
+	if (pid < 0)
+		exit(2);
+	j->pid = pid; /* not in the child: the memory is shared */
+}
+
+/* Wait for any suite to end. */
+static void finish(struct job *jobs)
+{
+	struct timespec now;
+	int status;
+	pid_t pid = wait(&status);
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	for (size_t i = 0; i < N(suites); i++) {
+		struct job *j = &jobs[i];
+
+		if (j->pid != pid)
+			continue;
+		if (!WIFEXITED(status) || WEXITSTATUS(status) > 1) {
+			printf("FAIL plugin/%s: the suite itself: ended early (wait status 0x%x)\n",
+			       suites[i].name, (unsigned int)status);
+			j->result.failed++;
+		}
+		fprintf(stderr, "plugin/%s: %.1f s\n", suites[i].name,
+		        (double)(now.tv_sec - j->start.tv_sec) +
+		                (double)(now.tv_nsec - j->start.tv_nsec) / 1e9);
 	}
-	clock_gettime(CLOCK_MONOTONIC, &z);
-	fprintf(stderr, "plugin/%s: %.1f s\n", suites[i].name,
-		(double)(z.tv_sec - a.tv_sec) + (double)(z.tv_nsec - a.tv_nsec) / 1e9);
-	total->passed += shared->passed;
-	total->failed += shared->failed;
-	total->skipped += shared->skipped;
+}
+
+static int run_all(const char *dir, char **names)
+{
+	struct job *jobs = mmap(NULL, sizeof(*jobs) * N(suites), PROT_READ | PROT_WRITE,
+	                        MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	unsigned int passed = 0, failed = 0, skipped = 0, running = 0;
+
+	if (jobs == MAP_FAILED)
+		return 2;
+	for (size_t i = 0; i < N(suites); i++) {
+		if (!wanted(suites[i].name, names))
+			continue;
+		if (running == AT_ONCE)
+			finish(jobs);
+		else
+			running++;
+		start(&jobs[i], i, dir);
+	}
+	while (running-- > 0)
+		finish(jobs);
+	for (size_t i = 0; i < N(suites); i++) {
+		passed += jobs[i].result.passed;
+		failed += jobs[i].result.failed;
+		skipped += jobs[i].result.skipped;
+	}
+	printf("plugin: %u passed, %u failed, %u skipped\n", passed, failed, skipped);
+	return failed > 0;
 }
 
 int main(int argc, char **argv)
 {
 	const char *dir = getenv("CNI_BIN_DIR");
-	struct suite total = { 0 }, *shared;
 	int c;
 
 	while ((c = getopt(argc, argv, "d:")) != -1) {
@@ -83,12 +141,5 @@ int main(int argc, char **argv)
 		printf("skip: plugin: needs root\nplugin: 0 passed, 0 failed, 1 skipped\n");
 		return 0;
 	}
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (shared == MAP_FAILED)
-		return 2;
-	for (size_t i = 0; i < N(suites); i++)
-		if (wanted(suites[i].name, argv + optind))
-			run_suite(i, dir ? dir : "build/bin", shared, &total);
-	printf("plugin: %u passed, %u failed, %u skipped\n", total.passed, total.failed, total.skipped);
-	return total.failed > 0;
+	return run_all(dir ? dir : "build/bin", argv + optind);
 }

@@ -37,7 +37,8 @@ static int count_files(const char *path)
 	int n = 0;
 
 	while (dir && (d = readdir(dir)))
-		n += d->d_name[0] != '.' && strncmp(d->d_name, "last", 4) != 0 && strcmp(d->d_name, "lock") != 0;
+		n += d->d_name[0] != '.' && strncmp(d->d_name, "last", 4) != 0 &&
+		     strcmp(d->d_name, "lock") != 0;
 	if (dir)
 		closedir(dir);
 	return n;
@@ -51,7 +52,8 @@ static int count_veths(void)
 
 	for (size_t i = 0; list && list[i].if_index; i++)
 		n += strncmp(list[i].if_name, "veth", 4) == 0 ||
-		     (strncmp(list[i].if_name, "cni", 3) == 0 && strspn(list[i].if_name + 3, "0123456789abcdef") == 11);
+		     (strncmp(list[i].if_name, "cni", 3) == 0 &&
+		      strspn(list[i].if_name + 3, "0123456789abcdef") == 11);
 	if_freenameindex(list);
 	return n;
 }
@@ -69,14 +71,17 @@ static int count_left(const struct runner *r)
 	return n;
 }
 
-static struct plugin_call call_of(const struct runner *r, const struct input *in, const char *verb, const char *path)
+static struct plugin_call call_of(const struct runner *r, const struct input *in, const char *verb,
+                                  const char *path)
 {
 	struct plugin_call c = {
 		.path = path,
 		.command = verb,
 		.container_id = in->id ? in->id : r->pod.id,
 		.netns = in->netns ? in->netns : r->pod.netns,
-		.ifname = in->ifname ? in->ifname : strcmp(r->type, "loopback") == 0 ? "lo" : "eth0",
+		.ifname = in->ifname                         ? in->ifname
+		          : strcmp(r->type, "loopback") == 0 ? "lo"
+		                                             : "eth0",
 		.args = in->args,
 		.cni_path = in->path ? in->path : r->s->dir,
 		.in = in->conf,
@@ -102,7 +107,8 @@ static void run_verb(struct runner *r, const struct input *in, const char *verb,
 		problem = run_problem(&run, verb);
 		if (!problem && add && in->must_fail && run.rc == 0)
 			problem = "ADD took it";
-		expect(r->s, !problem, name, add && in->must_fail ? "an error document" : "an answer", "%s: %s",
+		expect(r->s, !problem, name,
+		       add && in->must_fail ? "an error document" : "an answer", "%s: %s",
 		       problem ? problem : "", run_brief(&run));
 		if (ret_rc)
 			*ret_rc = run.rc;
@@ -169,7 +175,9 @@ static unsigned int stride_for(const struct suite *s)
 
 static void run_type(struct suite *s, const char *type, const char *version, unsigned int stride)
 {
-	struct runner r = { .s = s, .type = type, .stride = stride, .valid = malformed_valid(type, version) };
+	struct runner r = {
+		.s = s, .type = type, .stride = stride, .valid = malformed_valid(type, version)
+	};
 	struct input valid = { .name = "the valid one", .conf = r.valid, .len = strlen(r.valid) };
 	int rc = 1;
 
@@ -184,33 +192,52 @@ static void run_type(struct suite *s, const char *type, const char *version, uns
 	free(r.valid);
 }
 
-void suite_malformed(struct suite *s)
+static void run_types(struct suite *s, const char *const types[])
 {
-	static const char *const types[] = { "bridge", "ptp", "cnida", "host-local", "static", "loopback" };
-	static const char *const folders[] = { MALFORMED_STORE "/mal", "/run/cnida/endpoints", NULL };
+	static const char *const folders[] = { MALFORMED_STORE "/mal", "/run/cnida/endpoints",
+		                               NULL };
 	const char *version = suite_newest(s);
 	unsigned int stride = stride_for(s);
-	_cleanup_state_ struct state before, after;
-	char *diff, *line;
+	_cleanup_state_ struct state before = { 0 }, after = { 0 };
+	char *diff;
 
 	(void)mkdir(MALFORMED_STORE, 0755);
 	/* Relative folders must not end up in the tree. */
 	if (chdir(MALFORMED_STORE) < 0)
 		exit(2);
 	if (stride > 1)
-		fprintf(stderr, "plugin/malformed: slow plugins, every %uth input only\n", stride);
+		fprintf(stderr, "plugin/%s: slow plugins, every %uth input only\n", s->name,
+		        stride);
 	state_take(folders, &before);
-	for (size_t i = 0; i < N(types); i++)
+	for (size_t i = 0; types[i]; i++)
 		if (suite_has(s, types[i]))
 			run_type(s, types[i], version, stride);
 	/* Bridges are shared and stay; inputs may have given them any name. */
-	line = textf("for b in $(ip -j link show type bridge | jq -r '.[].ifname // empty'); do ip link del \"$b\"; done; "
-		     "nft delete table inet cnida 2>/dev/null; true");
-	if (system(line) < 0)
+	if (system("ip -j link show type bridge | jq -r '.[].ifname // empty' | while read -r b; do ip link del dev \"$b\"; done;"
+	           "(nft delete table inet cnida; nft delete table bridge cnida) 2>/dev/null") < 0)
 		exit(2);
-	free(line);
 	state_take(folders, &after);
 	diff = state_diff(&before, &after);
 	expect(s, !diff, "the node in the end", "as before", "%s", diff ? diff : "");
 	free(diff);
+}
+
+void suite_malformed_bridge(struct suite *s)
+{
+	run_types(s, (const char *const[]) { "bridge", NULL });
+}
+
+void suite_malformed_cnida(struct suite *s)
+{
+	run_types(s, (const char *const[]) { "cnida", NULL });
+}
+
+void suite_malformed_ptp(struct suite *s)
+{
+	run_types(s, (const char *const[]) { "ptp", NULL });
+}
+
+void suite_malformed_ipam(struct suite *s)
+{
+	run_types(s, (const char *const[]) { "host-local", "static", "loopback", NULL });
 }

@@ -17,13 +17,14 @@ struct input {
 	size_t len;
 	const char *id, *netns, *ifname, *args, *path;
 	bool must_fail; /* ADD has to refuse it; else it may be taken for something sensible */
-	bool big;	/* megabytes: not with every verb */
+	bool big;       /* megabytes: not with every verb */
 };
 
 /* malformed_valid() - A configuration that the type accepts; malloc'ed. */
 char *malformed_valid(const char *type, const char *version);
 
 /* malformed_each() - Call @fn with every input for a type. */
-void malformed_each(const char *type, const char *version, void (*fn)(const struct input *in, void *arg), void *arg);
+void malformed_each(const char *type, const char *version,
+                    void (*fn)(const struct input *in, void *arg), void *arg);
 
 #endif

@@ -22,25 +22,31 @@ struct gen {
 };
 
 #define HUGE_TEXT ((size_t)(8U << 20))
-#define DEEP	  10000U
+#define DEEP      10000U
 
-#define ROUTES "\"routes\":[{\"dst\":\"0.0.0.0/0\"},{\"dst\":\"192.0.2.0/24\",\"gw\":\"10.82.0.1\"}]"
-#define LOCAL                                                                                        \
-	"\"ipam\":{\"type\":\"host-local\",\"dataDir\":\"" MALFORMED_STORE "\",\"ranges\":[[{"         \
-	"\"subnet\":\"10.82.0.0/24\",\"rangeStart\":\"10.82.0.10\",\"rangeEnd\":\"10.82.0.200\","       \
+#define ROUTES \
+	"\"routes\":[{\"dst\":\"0.0.0.0/0\"},{\"dst\":\"192.0.2.0/24\",\"gw\":\"10.82.0.1\"}]"
+#define LOCAL                                                                                     \
+	"\"ipam\":{\"type\":\"host-local\",\"dataDir\":\"" MALFORMED_STORE "\",\"ranges\":[[{"    \
+	"\"subnet\":\"10.82.0.0/24\",\"rangeStart\":\"10.82.0.10\",\"rangeEnd\":\"10.82.0.200\"," \
 	"\"gateway\":\"10.82.0.1\"}]]," ROUTES "}"
-#define COMMON "\"args\":{\"cni\":{\"x\":1}},\"runtimeConfig\":{\"x\":1},\"dns\":{\"nameservers\":[\"10.82.0.1\"]}"
+#define COMMON \
+	"\"args\":{\"cni\":{\"x\":1}},\"runtimeConfig\":{\"x\":1},\"dns\":{\"nameservers\":[\"10.82.0.1\"]}"
 
 static const struct {
 	const char *type, *keys;
 } valid_keys[] = {
-	{ "bridge", "\"bridge\":\"mal0\",\"isGateway\":true,\"forceAddress\":false,\"ipMasq\":true,\"mtu\":1400,"
-		    "\"hairpinMode\":false,\"promiscMode\":false,\"vlan\":0," LOCAL "," COMMON },
+	{ "bridge",
+	  "\"bridge\":\"mal0\",\"isGateway\":true,\"forceAddress\":false,\"ipMasq\":true,\"mtu\":1400,"
+	  "\"hairpinMode\":false,\"promiscMode\":false,\"vlan\":0," LOCAL "," COMMON },
 	{ "ptp", "\"ipMasq\":true,\"mtu\":1400," LOCAL "," COMMON },
-	{ "cnida", "\"bridge\":\"mal1\",\"isGateway\":true,\"ipMasq\":true,\"mtu\":1400,\"hairpinMode\":false," LOCAL "," COMMON },
+	{ "cnida",
+	  "\"bridge\":\"mal1\",\"isGateway\":true,\"ipMasq\":true,\"mtu\":1400,\"hairpinMode\":false," LOCAL
+	  "," COMMON },
 	{ "host-local", LOCAL "," COMMON },
-	{ "static", "\"ipam\":{\"type\":\"static\",\"addresses\":[{\"address\":\"10.82.0.2/24\",\"gateway\":\"10.82.0.1\"}]," ROUTES
-		    ",\"dns\":{\"domain\":\"x\"}}," COMMON },
+	{ "static",
+	  "\"ipam\":{\"type\":\"static\",\"addresses\":[{\"address\":\"10.82.0.2/24\",\"gateway\":\"10.82.0.1\"}]," ROUTES
+	  ",\"dns\":{\"domain\":\"x\"}}," COMMON },
 	{ "loopback", "\"x\":1" },
 };
 
@@ -48,12 +54,13 @@ char *malformed_valid(const char *type, const char *version)
 {
 	for (size_t i = 0; i < N(valid_keys); i++)
 		if (strcmp(valid_keys[i].type, type) == 0)
-			return textf("{\"cniVersion\":\"%s\",\"name\":\"mal\",\"type\":\"%s\",%s}", version, type,
-				     valid_keys[i].keys);
+			return textf("{\"cniVersion\":\"%s\",\"name\":\"mal\",\"type\":\"%s\",%s}",
+			             version, type, valid_keys[i].keys);
 	return NULL;
 }
 
-__attribute__((format(printf, 2, 3))) static struct input named(const struct gen *g, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static struct input named(const struct gen *g,
+                                                                const char *fmt, ...)
 {
 	struct input in = { .conf = g->valid, .len = strlen(g->valid) };
 	va_list ap;
@@ -110,10 +117,11 @@ static char *repeated(const char *what, size_t times)
 	return text;
 }
 
-static void one_big(const struct gen *g, const char *name, const char *key, const char *open, const char *what, size_t times,
-		    const char *shut, bool must_fail)
+static void one_big(const struct gen *g, const char *name, const char *key, const char *open,
+                    const char *what, size_t times, const char *shut, bool must_fail)
 {
-	char *body = repeated(what, times), *value = textf("%s%s%s", open, body, shut), *conf = replaced(g, key, value);
+	char *body = repeated(what, times), *value = textf("%s%s%s", open, body, shut),
+	     *conf = replaced(g, key, value);
 
 	emit(g, named(g, "%s", name), conf, strlen(conf), must_fail);
 	free(body);
@@ -128,13 +136,14 @@ static void large(const struct gen *g)
 	one_big(g, "a string of 8 MiB", "x", "\"", "a", HUGE_TEXT, "\"", false);
 	one_big(g, "a list of 4 million zeros", "x", "[", "0,", HUGE_TEXT / 2, "0]", false);
 	one_big(g, "200,000 keys", "x", "{", "\"k\":1,", 200000, "\"z\":1}", false);
-	one_big(g, "100,000 routes", "ipam", "{\"type\":\"host-local\",\"routes\":[", "{\"dst\":\"10.0.0.0/8\"},", 100000,
-		"{\"dst\":\"10.0.0.0/8\"}]}", false);
+	one_big(g, "100,000 routes", "ipam", "{\"type\":\"host-local\",\"routes\":[",
+	        "{\"dst\":\"10.0.0.0/8\"},", 100000, "{\"dst\":\"10.0.0.0/8\"}]}", false);
 	one_big(g, "a route list of 1,000", "ipam",
-		"{\"type\":\"host-local\",\"dataDir\":\"" MALFORMED_STORE "\",\"subnet\":\"10.82.0.0/24\",\"routes\":[",
-		"{\"dst\":\"10.0.0.0/8\"},", 1000, "{\"dst\":\"10.0.0.0/8\"}]}", false);
-	one_big(g, "10,000 ranges", "ipam", "{\"type\":\"host-local\",\"ranges\":[", "[{\"subnet\":\"10.82.0.0/24\"}],", 10000,
-		"[]]}", false);
+	        "{\"type\":\"host-local\",\"dataDir\":\"" MALFORMED_STORE
+	        "\",\"subnet\":\"10.82.0.0/24\",\"routes\":[",
+	        "{\"dst\":\"10.0.0.0/8\"},", 1000, "{\"dst\":\"10.0.0.0/8\"}]}", false);
+	one_big(g, "10,000 ranges", "ipam", "{\"type\":\"host-local\",\"ranges\":[",
+	        "[{\"subnet\":\"10.82.0.0/24\"}],", 10000, "[]]}", false);
 	emit(g, named(g, "8 MiB of blanks after it"), conf, strlen(conf), false);
 	open = repeated("[", HUGE_TEXT);
 	emit(g, named(g, "8 MiB of ["), open, HUGE_TEXT, true);
@@ -149,15 +158,20 @@ static void large(const struct gen *g)
 
 static void deep(const struct gen *g)
 {
-	static const char *const keys[] = { "x", "prevResult", "ipam", "args", "runtimeConfig", "dns" };
-	char *open = repeated("[", DEEP), *shut = repeated("]", DEEP), *lists = textf("%s%s", open, shut);
-	char *open_obj = repeated("{\"a\":", DEEP), *shut_obj = repeated("}", DEEP), *objs = textf("%s1%s", open_obj, shut_obj);
+	static const char *const keys[] = { "x",    "prevResult",    "ipam",
+		                            "args", "runtimeConfig", "dns" };
+	char *open = repeated("[", DEEP), *shut = repeated("]", DEEP),
+	     *lists = textf("%s%s", open, shut);
+	char *open_obj = repeated("{\"a\":", DEEP), *shut_obj = repeated("}", DEEP),
+	     *objs = textf("%s1%s", open_obj, shut_obj);
 
 	for (size_t i = 0; i < N(keys); i++) {
 		char *a = replaced(g, keys[i], lists), *b = replaced(g, keys[i], objs);
 
-		emit(g, named(g, "%u lists in each other as %s", DEEP, keys[i]), a, strlen(a), false);
-		emit(g, named(g, "%u objects in each other as %s", DEEP, keys[i]), b, strlen(b), false);
+		emit(g, named(g, "%u lists in each other as %s", DEEP, keys[i]), a, strlen(a),
+		     false);
+		emit(g, named(g, "%u objects in each other as %s", DEEP, keys[i]), b, strlen(b),
+		     false);
 		free(a);
 		free(b);
 	}
@@ -171,13 +185,27 @@ static void deep(const struct gen *g)
 }
 
 /* Every value of the configuration, one at a time, as every other type. */
-static const char *const wrong_values[] = { "5", "-1", "1.5", "1e400", "\"\"", "\"x\"", "true", "null", "[]", "{}", "[[1]]",
-					    "{\"a\":null}", "99999999999999999999", "\"\\u0000\"" };
+static const char *const wrong_values[] = { "5",
+	                                    "-1",
+	                                    "1.5",
+	                                    "1e400",
+	                                    "\"\"",
+	                                    "\"x\"",
+	                                    "true",
+	                                    "null",
+	                                    "[]",
+	                                    "{}",
+	                                    "[[1]]",
+	                                    "{\"a\":null}",
+	                                    "99999999999999999999",
+	                                    "\"\\u0000\"" };
 
-static void with_value(const struct gen *g, json_t *root, const char *path, json_t *parent, const char *key, size_t index)
+static void with_value(const struct gen *g, json_t *root, const char *path, json_t *parent,
+                       const char *key, size_t index)
 {
 	for (size_t i = 0; i < N(wrong_values); i++) {
-		json_t *old = key ? json_object_get(parent, key) : json_array_get(parent, index), *marker;
+		json_t *old = key ? json_object_get(parent, key) : json_array_get(parent, index),
+		       *marker;
 		char *text, *at, *conf;
 
 		/* jansson cannot hold all of these values: a marker stands for them in the text. */
@@ -241,27 +269,60 @@ static void wrong_types(const struct gen *g)
 static void wrong_keys(const struct gen *g)
 {
 	static const char *const keys[] = {
-		"isDefaultGateway", "vlanTrunk", "macspoofchk", "enabledad", "preserveDefaultVlan", "portIsolation",
-		"disableContainerInterface", "ipMasqBackend", "capabilities", "prevResult", "cni.dev/valid-attachments",
-		"cni.dev/attachments", "mode", "vlan", "mtu",
+		"isDefaultGateway",
+		"vlanTrunk",
+		"macspoofchk",
+		"enabledad",
+		"preserveDefaultVlan",
+		"portIsolation",
+		"disableContainerInterface",
+		"ipMasqBackend",
+		"capabilities",
+		"prevResult",
+		"cni.dev/valid-attachments",
+		"cni.dev/attachments",
+		"mode",
+		"vlan",
+		"mtu",
 	};
 	static const char *const more[] = {
-		"{\"vlanTrunk\":[{\"id\":5000}]}", "{\"vlanTrunk\":[{\"minID\":10,\"maxID\":5}]}", "{\"vlanTrunk\":[{\"minID\":1}]}",
-		"{\"vlan\":4095}", "{\"vlan\":-1}", "{\"mtu\":-1}", "{\"mtu\":1}", "{\"mtu\":4294967296}", "{\"mtu\":2147483648}",
-		"{\"bridge\":\"../x\"}", "{\"bridge\":\"a/b\"}", "{\"bridge\":\"0123456789abcdef\"}", "{\"bridge\":\"a b\"}",
-		"{\"bridge\":\"..\"}", "{\"bridge\":\"%s%n\"}", "{\"bridge\":\"a\\u0000b\"}", "{\"bridge\":\"lo\"}",
-		"{\"runtimeConfig\":{\"mac\":\"zz\"}}", "{\"runtimeConfig\":{\"mac\":\"01:00:5e:00:00:01\"}}",
-		"{\"runtimeConfig\":{\"ips\":[\"999.1.1.1/24\"]}}", "{\"runtimeConfig\":{\"ips\":\"10.82.0.2\"}}",
-		"{\"runtimeConfig\":{\"ipRanges\":[[{\"subnet\":\"x\"}]]}}", "{\"runtimeConfig\":{\"ipRanges\":{}}}",
-		"{\"args\":{\"cni\":{\"ips\":[5]}}}", "{\"args\":{\"cni\":{\"mac\":5}}}", "{\"dns\":{\"nameservers\":5}}",
-		"{\"dns\":{\"search\":[5]}}", "{\"prevResult\":{\"cniVersion\":\"7.7.7\"}}",
-		"{\"prevResult\":{\"cniVersion\":\"1.0.0\",\"ips\":5}}", "{\"prevResult\":{\"ips\":[{\"address\":\"x\"}]}}",
+		"{\"vlanTrunk\":[{\"id\":5000}]}",
+		"{\"vlanTrunk\":[{\"minID\":10,\"maxID\":5}]}",
+		"{\"vlanTrunk\":[{\"minID\":1}]}",
+		"{\"vlan\":4095}",
+		"{\"vlan\":-1}",
+		"{\"mtu\":-1}",
+		"{\"mtu\":1}",
+		"{\"mtu\":4294967296}",
+		"{\"mtu\":2147483648}",
+		"{\"bridge\":\"../x\"}",
+		"{\"bridge\":\"a/b\"}",
+		"{\"bridge\":\"0123456789abcdef\"}",
+		"{\"bridge\":\"a b\"}",
+		"{\"bridge\":\"..\"}",
+		"{\"bridge\":\"%s%n\"}",
+		"{\"bridge\":\"a\\u0000b\"}",
+		"{\"bridge\":\"lo\"}",
+		"{\"runtimeConfig\":{\"mac\":\"zz\"}}",
+		"{\"runtimeConfig\":{\"mac\":\"01:00:5e:00:00:01\"}}",
+		"{\"runtimeConfig\":{\"ips\":[\"999.1.1.1/24\"]}}",
+		"{\"runtimeConfig\":{\"ips\":\"10.82.0.2\"}}",
+		"{\"runtimeConfig\":{\"ipRanges\":[[{\"subnet\":\"x\"}]]}}",
+		"{\"runtimeConfig\":{\"ipRanges\":{}}}",
+		"{\"args\":{\"cni\":{\"ips\":[5]}}}",
+		"{\"args\":{\"cni\":{\"mac\":5}}}",
+		"{\"dns\":{\"nameservers\":5}}",
+		"{\"dns\":{\"search\":[5]}}",
+		"{\"prevResult\":{\"cniVersion\":\"7.7.7\"}}",
+		"{\"prevResult\":{\"cniVersion\":\"1.0.0\",\"ips\":5}}",
+		"{\"prevResult\":{\"ips\":[{\"address\":\"x\"}]}}",
 		"{\"prevResult\":{\"ips\":[{\"address\":\"10.82.0.2/24\",\"interface\":99}]}}",
 		"{\"prevResult\":{\"ips\":[{\"address\":\"10.82.0.2/24\",\"interface\":-1}]}}",
 		"{\"prevResult\":{\"interfaces\":[{\"name\":\"0123456789abcdef0123\"}]}}",
 		"{\"prevResult\":{\"interfaces\":[{\"name\":\"../../x\",\"sandbox\":5}]}}",
 		"{\"prevResult\":{\"routes\":[{\"dst\":\"10.0.0.0/99\"}]}}",
-		"{\"cni.dev/valid-attachments\":[5]}", "{\"cni.dev/valid-attachments\":[{\"containerID\":5}]}",
+		"{\"cni.dev/valid-attachments\":[5]}",
+		"{\"cni.dev/valid-attachments\":[{\"containerID\":5}]}",
 		"{\"cni.dev/valid-attachments\":[{\"containerID\":\"../x\",\"ifname\":\"../y\"}]}",
 	};
 
@@ -269,7 +330,9 @@ static void wrong_keys(const struct gen *g)
 		for (size_t k = 0; k < 12; k += 2) {
 			char *conf = replaced(g, keys[i], wrong_values[(k + i) % N(wrong_values)]);
 
-			emit(g, named(g, "%s is %s", keys[i], wrong_values[(k + i) % N(wrong_values)]), conf, strlen(conf), false);
+			emit(g,
+			     named(g, "%s is %s", keys[i], wrong_values[(k + i) % N(wrong_values)]),
+			     conf, strlen(conf), false);
 			free(conf);
 		}
 	for (size_t i = 0; i < N(more); i++) {
@@ -283,33 +346,51 @@ static void wrong_keys(const struct gen *g)
 static void wrong_ranges(const struct gen *g)
 {
 	static const char *const bad[] = {
-		"{\"subnet\":\"10.82.0.0/33\"}", "{\"subnet\":\"10.82.0.0/-1\"}", "{\"subnet\":\"10.82.0/24\"}",
-		"{\"subnet\":\"10.82.0.0\"}", "{\"subnet\":\"::/129\"}", "{\"subnet\":\"10.82.0.0/32\"}",
-		"{\"subnet\":\"010.82.0.0/24\"}", "{\"subnet\":\"10.82.0.256/24\"}", "{\"subnet\":\" 10.82.0.0/24\"}",
+		"{\"subnet\":\"10.82.0.0/33\"}",
+		"{\"subnet\":\"10.82.0.0/-1\"}",
+		"{\"subnet\":\"10.82.0/24\"}",
+		"{\"subnet\":\"10.82.0.0\"}",
+		"{\"subnet\":\"::/129\"}",
+		"{\"subnet\":\"10.82.0.0/32\"}",
+		"{\"subnet\":\"010.82.0.0/24\"}",
+		"{\"subnet\":\"10.82.0.256/24\"}",
+		"{\"subnet\":\" 10.82.0.0/24\"}",
 		"{\"subnet\":\"10.82.0.0/24\",\"rangeStart\":\"10.82.0.9\",\"rangeEnd\":\"10.82.0.8\"}",
-		"{\"subnet\":\"10.82.0.0/24\",\"rangeStart\":\"::1\"}", "{\"subnet\":\"10.82.0.0/24\",\"gateway\":\"x\"}",
-		"{\"subnet\":\"10.82.0.0/24\",\"rangeEnd\":\"10.82.0.999\"}", "{\"subnet\":\"fe80::1%eth0/64\"}",
-		"{\"rangeStart\":\"10.82.0.1\"}", "{}", "{\"subnet\":\"\"}",
+		"{\"subnet\":\"10.82.0.0/24\",\"rangeStart\":\"::1\"}",
+		"{\"subnet\":\"10.82.0.0/24\",\"gateway\":\"x\"}",
+		"{\"subnet\":\"10.82.0.0/24\",\"rangeEnd\":\"10.82.0.999\"}",
+		"{\"subnet\":\"fe80::1%eth0/64\"}",
+		"{\"rangeStart\":\"10.82.0.1\"}",
+		"{}",
+		"{\"subnet\":\"\"}",
 		"{\"subnet\":\"10.82.0.0/24\",\"routes\":[{\"dst\":\"x\"}]}",
 		"{\"subnet\":\"10.82.0.0/24\",\"resolvConf\":\"/not/there\"}",
 	};
-	static const char *const dirs[] = { "relative", "/dev/null/x", "/proc/1/x", "/etc/passwd", "../../x", "/run/../run/mal\\u0000x", "/sys/x" };
+	static const char *const dirs[] = { "relative",    "/dev/null/x", "/proc/1/x",
+		                            "/etc/passwd", "../../x",     "/run/../run/mal\\u0000x",
+		                            "/sys/x" };
 	bool local = strcmp(g->type, "static") != 0 && strcmp(g->type, "loopback") != 0;
 
 	for (size_t i = 0; i < N(bad); i++) {
-		char *ipam = textf("{\"type\":\"host-local\",\"dataDir\":\"" MALFORMED_STORE "\",%s", bad[i] + 1);
+		char *ipam =
+			textf("{\"type\":\"host-local\",\"dataDir\":\"" MALFORMED_STORE "\",%s",
+		              bad[i] + 1);
 		char *conf = replaced(g, "ipam", ipam);
 
-		emit(g, named(g, "range %s", bad[i]), conf, strlen(conf), local && i != 0 && strcmp(bad[i], "{}") != 0);
+		emit(g, named(g, "range %s", bad[i]), conf, strlen(conf),
+		     local && i != 0 && strcmp(bad[i], "{}") != 0);
 		free(ipam);
 		free(conf);
 	}
 	for (size_t i = 0; i < N(dirs); i++) {
-		char *ipam = textf("{\"type\":\"host-local\",\"subnet\":\"10.82.0.0/24\",\"dataDir\":\"%s\"}", dirs[i]);
+		char *ipam = textf(
+			"{\"type\":\"host-local\",\"subnet\":\"10.82.0.0/24\",\"dataDir\":\"%s\"}",
+			dirs[i]);
 		char *conf = replaced(g, "ipam", ipam);
 
 		/* A relative folder is what upstream takes, too: not ours to refuse. */
-		emit(g, named(g, "dataDir %s", dirs[i]), conf, strlen(conf), local && i >= 1 && i <= 3);
+		emit(g, named(g, "dataDir %s", dirs[i]), conf, strlen(conf),
+		     local && i >= 1 && i <= 3);
 		free(ipam);
 		free(conf);
 	}
@@ -317,8 +398,13 @@ static void wrong_ranges(const struct gen *g)
 
 static void bad_bytes(const struct gen *g)
 {
-	static const char *const bytes[] = { "\xff", "\xc0\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xe2\x28\xa1", "\x80", "\x01", "\n" };
-	static const char *const names[] = { "\\u0000", "a\\u0000b", "\\ud800", "\\udc00\\ud800", "\\u00", "\\x", "..", "../x", "a b" };
+	static const char *const bytes[] = { "\xff",         "\xc0\x80",
+		                             "\xed\xa0\x80", "\xf4\x90\x80\x80",
+		                             "\xe2\x28\xa1", "\x80",
+		                             "\x01",         "\n" };
+	static const char *const names[] = { "\\u0000", "a\\u0000b", "\\ud800", "\\udc00\\ud800",
+		                             "\\u00",   "\\x",       "..",      "../x",
+		                             "a b" };
 	size_t at = strlen("{\"cniVersion\":\"1.1.0\",\"name\":\"m");
 	char *conf;
 
@@ -337,7 +423,8 @@ static void bad_bytes(const struct gen *g)
 		free(conf);
 	}
 	for (size_t i = 0; i < N(names); i++) {
-		conf = textf("{\"name\":\"%s\",\"cniVersion\":\"%s\",%s", names[i], g->version, strstr(g->valid, "\"type\""));
+		conf = textf("{\"name\":\"%s\",\"cniVersion\":\"%s\",%s", names[i], g->version,
+		             strstr(g->valid, "\"type\""));
 		emit(g, named(g, "name %s", names[i]), conf, strlen(conf), true);
 		free(conf);
 	}
@@ -352,15 +439,24 @@ static void bad_bytes(const struct gen *g)
 
 static void doubled(const struct gen *g)
 {
-	static const char *const texts[] = { "\"name\":\"a/b\"", "\"Name\":\"a/b\"", "\"NAME\":5", "\"cniVersion\":\"9.9.9\"",
-					     "\"CNIVersion\":5", "\"ipam\":{}", "\"IPAM\":{\"type\":\"host-local\"}", "\"ipam\":null",
-					     "\"type\":\"x\"", "\"Bridge\":\"a/b\"" };
+	static const char *const texts[] = { "\"name\":\"a/b\"",
+		                             "\"Name\":\"a/b\"",
+		                             "\"NAME\":5",
+		                             "\"cniVersion\":\"9.9.9\"",
+		                             "\"CNIVersion\":5",
+		                             "\"ipam\":{}",
+		                             "\"IPAM\":{\"type\":\"host-local\"}",
+		                             "\"ipam\":null",
+		                             "\"type\":\"x\"",
+		                             "\"Bridge\":\"a/b\"" };
 	for (size_t i = 0; i < N(texts); i++) {
 		char *last = textf("%.*s,%s}", (int)strlen(g->valid) - 1, g->valid, texts[i]);
 		char *first = textf("{%s,%s", texts[i], g->valid + 1);
 
-		emit(g, named(g, "a key twice, the last is %s", texts[i]), last, strlen(last), i < 5);
-		emit(g, named(g, "a key twice, the first is %s", texts[i]), first, strlen(first), false);
+		emit(g, named(g, "a key twice, the last is %s", texts[i]), last, strlen(last),
+		     i < 5);
+		emit(g, named(g, "a key twice, the first is %s", texts[i]), first, strlen(first),
+		     false);
 		free(last);
 		free(first);
 	}
@@ -368,22 +464,41 @@ static void doubled(const struct gen *g)
 
 static void environment(const struct gen *g)
 {
-	static const char *const ids[] = { "../../etc/x", "a/../b", "..", "-a", "a\nb", "a b", "\xff", "a%s%n", "a;b", "/" };
-	static const char *const ifnames[] = { "..", ".", "a/b", "a:b", "a b", "abcdefghijklmnop", "a\nb", "../../x" };
-	static const char *const spaces[] = { "/dev/null", "/run", "/not/there", "not/there", "/etc/passwd", "/proc/self/ns/mnt",
-					      "/proc/self/ns/net", "/dev/zero", "../../x", "\n", "/proc/1/ns/not" };
-	static const char *const args[] = { "=", ";;;", "A=B=C", "x", "IP=999", "IP=10.0.0.1/99;IgnoreUnknown=1", "MAC=zz;IgnoreUnknown=1",
-					    "IP=;IgnoreUnknown=1", "IgnoreUnknown=maybe", "=;=;=", "IP=\xff;IgnoreUnknown=1",
-					    "IgnoreUnknown=1;IP=10.82.0.1,10.82.0.1,::", "IgnoreUnknown=1;GATEWAY=x" };
-	static const char *const paths[] = { ":", "::", "/not/there", "/etc/passwd", "relative", "\xff" };
-	char *long_text = repeated("a", 100000), *long_path = repeated("/a", 4000), *pairs = repeated("K=V;", 20000);
+	static const char *const ids[] = { "../../etc/x", "a/../b", "..",    "-a",  "a\nb",
+		                           "a b",         "\xff",   "a%s%n", "a;b", "/" };
+	static const char *const ifnames[] = { "..",   ".",      "a/b",
+		                               "a:b",  "a b",    "abcdefghijklmnop",
+		                               "a\nb", "../../x" };
+	static const char *const spaces[] = { "/dev/null",         "/run",
+		                              "/not/there",        "not/there",
+		                              "/etc/passwd",       "/proc/self/ns/mnt",
+		                              "/proc/self/ns/net", "/dev/zero",
+		                              "../../x",           "\n",
+		                              "/proc/1/ns/not" };
+	static const char *const args[] = { "=",
+		                            ";;;",
+		                            "A=B=C",
+		                            "x",
+		                            "IP=999",
+		                            "IP=10.0.0.1/99;IgnoreUnknown=1",
+		                            "MAC=zz;IgnoreUnknown=1",
+		                            "IP=;IgnoreUnknown=1",
+		                            "IgnoreUnknown=maybe",
+		                            "=;=;=",
+		                            "IP=\xff;IgnoreUnknown=1",
+		                            "IgnoreUnknown=1;IP=10.82.0.1,10.82.0.1,::",
+		                            "IgnoreUnknown=1;GATEWAY=x" };
+	static const char *const paths[] = { ":",           "::",       "/not/there",
+		                             "/etc/passwd", "relative", "\xff" };
+	char *long_text = repeated("a", 100000), *long_path = repeated("/a", 4000),
+	     *pairs = repeated("K=V;", 20000);
 	struct input in;
 
-#define EACH(list, field, must)                                                            \
-	for (size_t i = 0; i < N(list); i++) {                                             \
-		in = named(g, #field " number %zu", i);                                    \
-		in.field = list[i];                                                        \
-		emit(g, in, g->valid, strlen(g->valid), must);                             \
+#define EACH(list, field, must)                                \
+	for (size_t i = 0; i < N(list); i++) {                 \
+		in = named(g, #field " number %zu", i);        \
+		in.field = list[i];                            \
+		emit(g, in, g->valid, strlen(g->valid), must); \
 	}
 	EACH(ids, id, true)
 	EACH(ifnames, ifname, true)
@@ -405,9 +520,14 @@ static void environment(const struct gen *g)
 	free(pairs);
 }
 
-void malformed_each(const char *type, const char *version, void (*fn)(const struct input *in, void *arg), void *arg)
+void malformed_each(const char *type, const char *version,
+                    void (*fn)(const struct input *in, void *arg), void *arg)
 {
-	struct gen g = { .type = type, .version = version, .valid = malformed_valid(type, version), .fn = fn, .arg = arg };
+	struct gen g = { .type = type,
+		         .version = version,
+		         .valid = malformed_valid(type, version),
+		         .fn = fn,
+		         .arg = arg };
 
 	if (!g.valid)
 		return;

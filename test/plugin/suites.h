@@ -9,10 +9,18 @@
 
 #define N(a) (sizeof(a) / sizeof((a)[0]))
 
-void suite_errors(struct suite *s);    /* every refusal, to the letter */
-void suite_malformed(struct suite *s); /* garbage of all kinds: always an answer, nothing left */
+void suite_errors(struct suite *s); /* every refusal, to the letter */
+/* Garbage of all kinds: always an answer, nothing left. */
+void suite_malformed_bridge(struct suite *s);
+void suite_malformed_cnida(struct suite *s);
+void suite_malformed_ptp(struct suite *s);
+void suite_malformed_ipam(struct suite *s);
 void suite_processes(struct suite *s); /* one exec, no fork */
-void suite_leaks(struct suite *s);     /* DEL in every condition takes everything away */
-void suite_versions(struct suite *s);  /* results, CHECK and GC in all protocol versions */
+/* DEL in every condition takes everything away. */
+void suite_leaks_bridge(struct suite *s);
+void suite_leaks_cnida(struct suite *s);
+void suite_leaks_ptp(struct suite *s);
+void suite_check(struct suite *s);    /* CHECK finds every change, and only faults */
+void suite_versions(struct suite *s); /* results, CHECK and GC in all protocol versions */
 
 #endif

@@ -11,11 +11,13 @@
 #include <sys/stat.h>
 
 #define STORE "/run/versions"
-#define LOCAL(dir) "\"ipam\":{\"type\":\"host-local\",\"dataDir\":\"" STORE dir "\","                            \
-	"\"ranges\":[[{\"subnet\":\"10.80.0.0/24\"}],[{\"subnet\":\"fd00:80::/64\"}]],"                            \
+#define LOCAL(dir)                                                                      \
+	"\"ipam\":{\"type\":\"host-local\",\"dataDir\":\"" STORE dir "\","              \
+	"\"ranges\":[[{\"subnet\":\"10.80.0.0/24\"}],[{\"subnet\":\"fd00:80::/64\"}]]," \
 	"\"routes\":[{\"dst\":\"0.0.0.0/0\"},{\"dst\":\"192.0.2.0/24\",\"gw\":\"10.80.0.1\"}]}"
 
-static const char *const versions[] = { "0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0" };
+static const char *const versions[] = { "0.1.0", "0.2.0", "0.3.0", "0.3.1",
+	                                "0.4.0", "1.0.0", "1.1.0" };
 enum { V020 = 1, V040 = 4, V110 = 6 };
 
 static const struct kind {
@@ -67,9 +69,11 @@ static const char *wrong_020(const json_t *doc)
 
 	if (!only(doc, keys))
 		return "a key that this version does not have";
-	if (!strchr(str(json_object_get(doc, "ip4"), "ip"), '.') || !only(json_object_get(doc, "ip4"), ip_keys))
+	if (!strchr(str(json_object_get(doc, "ip4"), "ip"), '.') ||
+	    !only(json_object_get(doc, "ip4"), ip_keys))
 		return "ip4 is not as it should be";
-	if (!strchr(str(json_object_get(doc, "ip6"), "ip"), ':') || !only(json_object_get(doc, "ip6"), ip_keys))
+	if (!strchr(str(json_object_get(doc, "ip6"), "ip"), ':') ||
+	    !only(json_object_get(doc, "ip6"), ip_keys))
 		return "ip6 is not as it should be";
 	return json_is_object(json_object_get(doc, "dns")) ? NULL : "no dns";
 }
@@ -94,17 +98,23 @@ static const char *wrong_ip(const json_t *ip, size_t v, const struct kind *k)
 
 static const char *wrong_iface(const json_t *iface, size_t v)
 {
-	static const char *const keys[] = { "name", "mac", "sandbox", "mtu", "socketPath", "pciID", NULL };
+	static const char *const keys[] = { "name",       "mac",   "sandbox", "mtu",
+		                            "socketPath", "pciID", NULL };
 	static const char *const old[] = { "name", "mac", "sandbox", NULL };
 
 	if (!only(iface, v <= V040 ? old : keys))
 		return "an interface with a key that this version does not have";
-	return *str(iface, "name") && strlen(str(iface, "mac")) == 17 ? NULL : "an interface without name or mac";
+	return *str(iface, "name") && strlen(str(iface, "mac")) == 17
+	               ? NULL
+	               : "an interface without name or mac";
 }
 
-static const char *wrong_new(const json_t *doc, size_t v, const struct kind *k, const struct suite_call *c)
+static const char *wrong_new(const json_t *doc, size_t v, const struct kind *k,
+                             const struct suite_call *c)
 {
-	static const char *const keys[] = { "cniVersion", "interfaces", "ips", "routes", "dns", NULL };
+	static const char *const keys[] = {
+		"cniVersion", "interfaces", "ips", "routes", "dns", NULL
+	};
 	const json_t *ifaces = json_object_get(doc, "interfaces"), *last, *one;
 	size_t n = k->ifaces > 0 ? (size_t)k->ifaces : 0, i;
 	const char *why = NULL;
@@ -122,12 +132,14 @@ static const char *wrong_new(const json_t *doc, size_t v, const struct kind *k, 
 	if (why)
 		return why;
 	last = n ? json_array_get(ifaces, n - 1) : NULL;
-	if (last && (strcmp(str(last, "name"), c->ifname) != 0 || strcmp(str(last, "sandbox"), c->pod->netns) != 0))
+	if (last && (strcmp(str(last, "name"), c->ifname) != 0 ||
+	             strcmp(str(last, "sandbox"), c->pod->netns) != 0))
 		return "the container's interface is not the last, with name and sandbox";
 	return v <= V040 && !json_is_object(json_object_get(doc, "dns")) ? "no dns" : NULL;
 }
 
-static const char *wrong_form(const struct plugin_run *run, size_t v, const struct kind *k, const struct suite_call *c)
+static const char *wrong_form(const struct plugin_run *run, size_t v, const struct kind *k,
+                              const struct suite_call *c)
 {
 	json_t *doc = run_json(run);
 	char *again = doc ? json_dumps(doc, JSON_INDENT(4)) : NULL;
@@ -164,8 +176,8 @@ static bool supported(const char *type, const char *version)
 static void quiet(const struct suite_call *c, const char *what, int rc, int code)
 {
 	char *name = textf("%s %s, %s", c->type, c->verb, what);
-	char *want = rc == 0 ? textf("exit 0 and no output") :
-			       textf("exit 1 and %s%.0d", code ? "code " : "an error", code);
+	char *want = rc == 0 ? textf("exit 0 and no output")
+	                     : textf("exit 1 and %s%.0d", code ? "code " : "an error", code);
 	struct plugin_run run;
 	const char *problem;
 	json_t *doc;
@@ -173,8 +185,10 @@ static void quiet(const struct suite_call *c, const char *what, int rc, int code
 	suite_exec(suite, c, &run);
 	problem = run_problem(&run, c->verb);
 	doc = run_json(&run);
-	expect(suite, !problem && run.rc == rc && (!code || json_integer_value(json_object_get(doc, "code")) == code), name,
-	       want, "%s%s%s", problem ? problem : "", problem ? ": " : "", run_brief(&run));
+	expect(suite,
+	       !problem && run.rc == rc &&
+	               (!code || json_integer_value(json_object_get(doc, "code")) == code),
+	       name, want, "%s%s%s", problem ? problem : "", problem ? ": " : "", run_brief(&run));
 	json_decref(doc);
 	plugin_run_free(&run);
 	free(name);
@@ -196,8 +210,9 @@ static void check_broken(struct suite_call *c)
 {
 	static const char *const breaks[][2] = {
 		{ "a route is gone", "ip route del 192.0.2.0/24" },
-		{ "an address is gone", "ip addr del $(ip -j -4 addr show eth0 | jq -r '.[0].addr_info[0]|"
-					"\"\\(.local)/\\(.prefixlen)\"') dev eth0" },
+		{ "an address is gone",
+		  "ip addr del $(ip -j -4 addr show eth0 | jq -r '.[0].addr_info[0]|"
+		  "\"\\(.local)/\\(.prefixlen)\"') dev eth0" },
 		{ "the interface is gone", "ip link del eth0" },
 	};
 
@@ -211,10 +226,13 @@ static void check_broken(struct suite_call *c)
 /* ADD, CHECK, DEL in one version. */
 static void check_version(const struct kind *k, size_t v)
 {
-	char *conf = textf("{\"cniVersion\":\"%s\",\"name\":\"ver\",\"type\":\"%s\",%s}", versions[v], k->type, k->keys);
+	char *conf = textf("{\"cniVersion\":\"%s\",\"name\":\"ver\",\"type\":\"%s\",%s}",
+	                   versions[v], k->type, k->keys);
 	char *name = textf("%s ADD, version %s", k->type, versions[v]), *prev = NULL;
-	struct suite_call c = { .type = k->type, .verb = "ADD", .conf = conf,
-				.ifname = strcmp(k->type, "loopback") ? "eth0" : "lo" };
+	struct suite_call c = { .type = k->type,
+		                .verb = "ADD",
+		                .conf = conf,
+		                .ifname = strcmp(k->type, "loopback") ? "eth0" : "lo" };
 	struct plugin_run run;
 	const char *why;
 	struct pod pod;
@@ -226,7 +244,8 @@ static void check_version(const struct kind *k, size_t v)
 	why = run_problem(&run, "ADD");
 	if (!why && run.rc == 0)
 		why = wrong_form(&run, v, k, &c);
-	expect(suite, run.rc == 0 && !why, name, "a result of that version", "%s: %s", why ? why : "it failed", run_brief(&run));
+	expect(suite, run.rc == 0 && !why, name, "a result of that version", "%s: %s",
+	       why ? why : "it failed", run_brief(&run));
 	if (run.rc == 0) {
 		prev = with_prev(conf, run.out);
 		c.conf = prev;
@@ -247,7 +266,9 @@ static void check_version(const struct kind *k, size_t v)
 /* No address at all cannot be said before 0.3.0. */
 static void check_no_address(const char *type)
 {
-	char *conf = textf("{\"cniVersion\":\"0.2.0\",\"name\":\"ver\",\"type\":\"%s\",\"bridge\":\"ver2\"}", type);
+	char *conf = textf(
+		"{\"cniVersion\":\"0.2.0\",\"name\":\"ver\",\"type\":\"%s\",\"bridge\":\"ver2\"}",
+		type);
 	struct suite_call c = { .type = type, .verb = "ADD", .conf = conf };
 	struct plugin_run run;
 	struct pod pod;
@@ -256,8 +277,10 @@ static void check_no_address(const char *type)
 		exit(2);
 	c.pod = &pod;
 	suite_exec(suite, &c, &run);
-	expect(suite, run.rc == 1 && strstr(run.out, "\"cannot convert: no valid IP addresses\""), "ADD without IPAM, version 0.2.0",
-	       "exit 1, \"cannot convert: no valid IP addresses\"", "%s: %s", type, run_brief(&run));
+	expect(suite, run.rc == 1 && strstr(run.out, "\"cannot convert: no valid IP addresses\""),
+	       "ADD without IPAM, version 0.2.0",
+	       "exit 1, \"cannot convert: no valid IP addresses\"", "%s: %s", type,
+	       run_brief(&run));
 	plugin_run_free(&run);
 	c.verb = "DEL";
 	quiet(&c, "after an ADD without addresses", 0, 0);
@@ -266,7 +289,7 @@ static void check_no_address(const char *type)
 }
 
 struct gc_net {
-	char *conf;	  /* as for ADD */
+	char *conf; /* as for ADD */
 	struct pod pod[2];
 	char *result[2];
 };
@@ -288,7 +311,7 @@ static void gc_add(const struct kind *k, struct gc_net *n, int i, const char *na
 
 static void gc_state(const struct kind *k, const char *what, const struct state *before)
 {
-	_cleanup_state_ struct state after;
+	_cleanup_state_ struct state after = { 0 };
 	char *diff, *name = textf("%s GC, %s", k->type, what);
 
 	state_take(gc_folders, &after);
@@ -298,7 +321,8 @@ static void gc_state(const struct kind *k, const char *what, const struct state 
 	free(name);
 }
 
-static void gc_call(const struct kind *k, const struct gc_net *n, const char *what, const char *valid, int rc, int code)
+static void gc_call(const struct kind *k, const struct gc_net *n, const char *what,
+                    const char *valid, int rc, int code)
 {
 	struct suite_call c = { .type = k->type, .verb = "GC" };
 	char *conf = textf("{%s%s", valid, n->conf + 1);
@@ -320,8 +344,11 @@ static void gc_free(struct gc_net *n)
 /* The configuration of another network: other subnets, another bridge, the same folder for its store. */
 static char *other_net(const struct kind *k)
 {
-	static const char *const subst[][2] = { { "10.80.", "10.81." }, { "fd00:80:", "fd00:81:" }, { "\"ver", "\"ves" } };
-	char *text = textf("{\"cniVersion\":\"1.1.0\",\"name\":\"gc-a.b\",\"type\":\"%s\",%s}", k->type, k->keys);
+	static const char *const subst[][2] = { { "10.80.", "10.81." },
+		                                { "fd00:80:", "fd00:81:" },
+		                                { "\"ver", "\"ves" } };
+	char *text = textf("{\"cniVersion\":\"1.1.0\",\"name\":\"gc-a.b\",\"type\":\"%s\",%s}",
+	                   k->type, k->keys);
 
 	for (size_t i = 0; i < N(subst); i++)
 		for (char *p = text; (p = strstr(p, subst[i][0])); p++)
@@ -337,7 +364,8 @@ static void check_gc(const struct kind *k)
 	char *valid, *prev;
 	struct suite_call c = { .type = k->type };
 
-	a.conf = textf("{\"cniVersion\":\"1.1.0\",\"name\":\"gc-a\",\"type\":\"%s\",%s}", k->type, k->keys);
+	a.conf = textf("{\"cniVersion\":\"1.1.0\",\"name\":\"gc-a\",\"type\":\"%s\",%s}", k->type,
+	               k->keys);
 	b.conf = other_net(k);
 	gc_add(k, &b, 0, "gc-b");
 	state_take(gc_folders, &none);
@@ -347,20 +375,26 @@ static void check_gc(const struct kind *k)
 	state_take(gc_folders, &two);
 	gc_call(k, &a, "no list of valid attachments", "", 1, 7);
 	gc_state(k, "no list of valid attachments", &two);
-	valid = textf("\"cni.dev/valid-attachments\":[{\"containerID\":\"%s\",\"ifname\":\"eth0\"}],", a.pod[0].id);
+	valid = textf(
+		"\"cni.dev/valid-attachments\":[{\"containerID\":\"%s\",\"ifname\":\"eth0\"}],",
+		a.pod[0].id);
 	gc_call(k, &a, "one of two is valid", valid, 0, 0);
 	gc_state(k, "one of two is valid", &one);
 	free(valid);
-	valid = textf("\"cni.dev/attachments\":[{\"containerID\":\"%s\",\"ifname\":\"eth0\"}],", a.pod[0].id);
+	valid = textf("\"cni.dev/attachments\":[{\"containerID\":\"%s\",\"ifname\":\"eth0\"}],",
+	              a.pod[0].id);
 	gc_call(k, &a, "the list under its older name", valid, 0, 0);
 	gc_state(k, "the list under its older name", &one);
 	free(valid);
 	/* The same container with another interface is not the attachment. */
-	valid = textf("\"cni.dev/valid-attachments\":[{\"containerID\":\"%s\",\"ifname\":\"eth1\"}],", a.pod[0].id);
+	valid = textf(
+		"\"cni.dev/valid-attachments\":[{\"containerID\":\"%s\",\"ifname\":\"eth1\"}],",
+		a.pod[0].id);
 	gc_call(k, &a, "only another interface is valid", valid, 0, 0);
 	gc_state(k, "only another interface is valid", &none);
 	free(valid);
-	gc_call(k, &a, "nothing is valid, nothing is there", "\"cni.dev/valid-attachments\":[],", 0, 0);
+	gc_call(k, &a, "nothing is valid, nothing is there", "\"cni.dev/valid-attachments\":[],", 0,
+	        0);
 	gc_state(k, "nothing is valid, nothing is there", &none);
 	c.pod = &b.pod[0];
 	prev = with_prev(b.conf, b.result[0]);
@@ -383,10 +417,11 @@ static void check_gc(const struct kind *k)
 /* All of it is gone but what pods share. */
 static void expect_empty(const struct state *before)
 {
-	_cleanup_state_ struct state after;
+	_cleanup_state_ struct state after = { 0 };
 	char *diff;
 
-	if (system("(for i in ver0 ver1 ver2 ves0 ves1; do ip link del $i; done; nft delete table inet cnida) 2>/dev/null") < 0)
+	if (system("(for i in ver0 ver1 ver2 ves0 ves1; do ip link del $i; done; nft delete table inet cnida; nft delete table bridge cnida) 2>/dev/null") <
+	    0)
 		exit(2);
 	state_take(gc_folders, &after);
 	diff = state_diff(before, &after);
@@ -396,7 +431,7 @@ static void expect_empty(const struct state *before)
 
 void suite_versions(struct suite *s)
 {
-	_cleanup_state_ struct state before;
+	_cleanup_state_ struct state before = { 0 };
 
 	suite = s;
 	(void)mkdir(STORE, 0755);

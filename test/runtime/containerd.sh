@@ -44,9 +44,10 @@ network()
 {
 	jq -n --arg type "$1" --argjson masq "$2" --arg v "$3" --arg a "$net4" --arg b "$net6" --argjson extra "${4:-{\}}" '
 		{cniVersion: $v, name: "\($type)-net", plugins: [{type: $type, ipMasq: $masq,
-		 ipam: ({type: "host-local", ranges: [[{subnet: "\($a).0.0/24"}], [{subnet: "\($b)::/64"}]]} +
-			if $type == "ptp" then {routes: [{dst: "0.0.0.0/0"}, {dst: "::/0"}]} else {} end)} +
-		 (if $type == "ptp" then {} else {bridge: "cni0", isDefaultGateway: true} end) + $extra]}' \
+		 ipam: {type: "host-local", ranges: [[{subnet: "\($a).0.0/24"}], [{subnet: "\($b)::/64"}]]}} *
+		 if $type == "ptp" or $extra.mode == "ptp"
+			then {ipam: {routes: [{dst: "0.0.0.0/0"}, {dst: "::/0"}]}}
+			else {bridge: "cni0", isDefaultGateway: true} end * $extra]}' \
 		> /etc/cni/net.d/10-test.conflist
 }
 
@@ -108,7 +109,7 @@ scenario()
 {
 	local label=$1 pods="${id_prefix}a ${id_prefix}b" id links=cni0
 	network "${@:2}"
-	[ "$2" != ptp ] || links=
+	[[ "$2 ${5:-}" != *ptp* ]] || links=
 	for id in $pods; do pod_start "$id"; done
 	for id in $pods; do
 		wait_for 10 pod_decided "$id"

@@ -12,7 +12,7 @@ enter_node "strace" "$@"
 
 # kind:errno, as one would meet them on a full disk, without memory, without descriptors, under load
 faults="openat:EMFILE read:EIO write:ENOSPC socket:ENOBUFS setsockopt:ENOMEM sendto:ENOBUFS recvmsg:ENOMEM setns:EPERM
-flock:EINTR linkat:ENOSPC renameat:EIO mmap:ENOMEM brk:ENOMEM ftruncate:EIO pwrite64:ENOSPC fsetxattr:ENOSPC
+flock:EINTR linkat:ENOSPC renameat:EIO mmap:ENOMEM ftruncate:EIO pwrite64:ENOSPC fsetxattr:ENOSPC
 newfstatat:EIO ioctl:EIO mkdirat:ENOSPC mkdir:ENOSPC unlink:EIO unlinkat:EIO getrandom:EAGAIN close:EIO"
 max_calls=60
 
@@ -41,12 +41,20 @@ state()
 {
 	ip -o link | sed -E 's/^[0-9]+: //; s/@[^:]*//' | grep -v '^lo:' | awk '{print $1}' | sort
 	ip -o addr | awk '{print $2, $4}' | grep -v '^lo ' | grep -v fe80 | sort
-	ip route show table all | grep -v 'dev lo' | sort
-	ip -n faults -o link | sed -E 's/^[0-9]+: //; s/@[^:]*//' | awk '{print $1}'
+	{ ip route; ip -6 route; } | grep -v fe80 | sed 's/ linkdown//' | sort
 	nft list ruleset
-	find /run/cnida /var/lib/cni -type f ! -name '*.lock' ! -name lock ! -name 'last_reserved_ip.*' ! -path '/run/cnida/ipam/*' \
-		2> /dev/null | sort
 	cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv6/conf/all/forwarding
+	pod_state
+}
+
+# pod_state - of that what belongs to the pod alone
+pod_state()
+{
+	ip -n faults -o link | sed -E 's/^[0-9]+: //; s/@[^:]*//' | awk '{print $1}' | grep -v '^lo:'
+	ip -o link show group 1668180324 | awk '{print "waiting for the reaper", $2}'
+	nft list ruleset | grep cnirt-faults
+	find /run/cnida /var/lib/cni -type f ! -name '*.lock' ! -name lock ! -name 'last_reserved_ip.*' ! -path '/run/cnida/ipam/*' \
+		2> /dev/null | sort | grep -v -F "$other_files"
 }
 
 # answer RC FILE - is it a good answer: success with a result, or one error document
@@ -59,41 +67,63 @@ answer()
 	fi
 }
 
-# fresh - a node that never saw cnida; used - one on which another pod lives
-fresh() { rm -rf /run/cnida /var/lib/cni/networks; }
+other_files=none
+
+# fresh - a node that never saw cnida
+fresh()
+{
+	ip link del cnf0 2> /dev/null
+	nft flush ruleset
+	echo 0 > /proc/sys/net/ipv4/ip_forward
+	echo 0 > /proc/sys/net/ipv6/conf/all/forwarding
+	rm -rf /run/cnida /var/lib/cni/networks
+}
+
+# used - a node on which another pod lives
 used()
 {
 	fresh
 	ip netns add other 2> /dev/null
 	CNI_COMMAND=ADD CNI_CONTAINERID=cnirt-other CNI_NETNS=/run/netns/other CNI_IFNAME=eth0 CNI_PATH=/opt/cni/bin \
 		/opt/cni/bin/cnida < "$conf" > "$work/node/other" || cat "$work/node/other"
+	other_files=$(pod_state)
 }
 
-# each_add NAME - fail every call of ADD in turn; the node must be as before
+# undo_success FRESH - an ADD succeeded in spite of its fault: after DEL nothing of the pod is left
+undo_success()
+{
+	local left
+	verb DEL
+	[ "$1" = fresh ] || return 0
+	left=$(pod_state)
+	fresh
+	[ -z "$left" ] || echo "left: $left"
+}
+
+# each_add NAME fresh|used - fail every call of ADD in turn; the node must be as before
 each_add()
 {
-	local name=$1 fault kind n before after rc tried=0 bad=0 out=$work/node/out log=$work/node/log
+	local name=$1 fault kind n before after rc left tried=0 bad=0 out=$work/node/out log=$work/node/log
 	before=$(state)
 	for fault in $faults; do
 		kind=${fault%%:*}
 		for ((n = 1; n <= max_calls; n++)); do
 			verb ADD strace -o "$log" -e "trace=$kind" -e "inject=$kind:error=${fault##*:}:when=$n" > "$out" 2> "$out.err"
 			rc=$?
-			if ! grep -q INJECTED "$log"; then
-				[ "$rc" -ne 0 ] || verb DEL > /dev/null
-				break
-			fi
+			left=
+			[ "$rc" -ne 0 ] || left=$(undo_success "$2")
+			grep -q INJECTED "$log" || break
 			tried=$((tried + 1))
 			if ! answer "$rc" "$out"; then
 				bad=$((bad + 1))
 				not_ok "$name: ADD with $kind $n failing" "a result or one error document" "rc $rc: $(cat "$out" "$out.err")"
 			fi
-			[ "$rc" -ne 0 ] || verb DEL > "$out.del"
 			after=$(state)
-			if [ "$before" != "$after" ]; then
+			if [ "$before" != "$after" ] || [ -n "$left" ]; then
 				bad=$((bad + 1))
-				not_ok "$name: ADD with $kind $n failing (rc $rc)" "the node as before" "$(diff <(echo "$before") <(echo "$after")) $(cat "$out" "$out.err")"
+				not_ok "$name: ADD with $kind $n failing (rc $rc)" "the node as before" "$left $(diff <(echo "$before") <(echo "$after")) $(cat "$out" "$out.err")"
 				verb DEL > /dev/null
+				"$2"
 				before=$(state)
 			fi
 		done
@@ -135,9 +165,9 @@ each_del()
 
 write_conf true
 fresh
-each_add "fresh node, dual-stack"
+each_add "fresh node, dual-stack" fresh
 write_conf false
 used
-each_add "node with another pod, IPv4"
+each_add "node with another pod, IPv4" used
 each_del "node with another pod, IPv4"
 finish

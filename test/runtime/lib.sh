@@ -196,10 +196,15 @@ blob()
 # make_image FILE - an OCI archive with busybox, made without a network
 make_image()
 {
-	local dir applet layer layer_size config config_size manifest manifest_size
+	local dir applet library layer layer_size config config_size manifest manifest_size
 	dir=$(mktemp -d "$work/node/image.XXXXXX")
 	mkdir -p "$dir"/root/{bin,dev,etc,proc,sys,tmp} "$dir/oci/blobs/sha256"
 	cp "$(command -v busybox)" "$dir/root/bin/busybox"
+	# Debian has a static busybox and one that needs the C library.
+	ldd "$dir/root/bin/busybox" 2> /dev/null | grep -oE '/[^ ]+' | while read -r library; do
+		mkdir -p "$dir/root${library%/*}"
+		cp -L "$library" "$dir/root$library"
+	done
 	for applet in sh sleep ping ip nc cat; do ln -s busybox "$dir/root/bin/$applet"; done
 	tar -C "$dir/root" -cf "$dir/layer" .
 	read -r layer layer_size < <(blob "$dir/oci" "$dir/layer")
@@ -294,7 +299,8 @@ leftovers()
 		name=${file##*/}
 		[[ " ${2:-} " == *" $name "* ]] || echo "network namespace $name"
 	done
-	nft list ruleset 2> /dev/null |
+	# cnida's chain for a pod prefix is the node's, not a pod's: it stays.
+	nft list ruleset 2> /dev/null | sed '/^\tchain masq_.* {$/,/^\t}$/d' |
 		grep -E "CNI-[0-9a-f]{20}|cni-br-iface|$id_prefix|[^0-9]${net4/./\\.}\.|$net6:" |
 		sed 's/^[[:space:]]*/rule /'
 	for file in /var/lib/cni/networks/*/* /var/lib/cni/results/* /run/cnida/endpoints/* "$work"/node/cache/results/*; do

@@ -20,7 +20,8 @@ const char *folder_path(const char *name);
 void folder_file(const char *name, const char *text, mode_t mode);
 void folder_script(const char *body);
 
-/* folder_request() - A request of version 1.0.0 with this configuration, whose CNI_PATH is the folder. Not to be freed. */
+/* folder_request() - A request of version 1.0.0 with this configuration and the folder as CNI_PATH. Not
+ * to be freed. */
 struct request folder_request(const char *text, size_t len);
 
 /* folder_no_child() - Fail if the Test has a child, dead or alive. @name: of the case */
