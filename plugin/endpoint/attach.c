@@ -25,6 +25,9 @@
 #include <string.h>
 #include <time.h>
 
+/* Upstream polls for at most this long. */
+#define PORT_TIMEOUT_MS 2550U
+
 int iface_of_pod(const struct attachment *a)
 {
 	return a->conf.mode == MODE_PTP ? 1 : 2;
@@ -182,10 +185,12 @@ static int ensure_bridge(struct attachment *a, struct err *e)
 
 static int gateways_on_node(struct attachment *a, struct err *e)
 {
-	int r;
+	int r = 0;
 
 	if (!a->conf.disable_interface)
-		(void)link_sync_carrier(&a->host, a->rec.name);
+		r = link_wait_port(&a->host, a->rec.name, PORT_TIMEOUT_MS, e);
+	if (r < 0)
+		return r;
 	if (a->conf.mode == MODE_PTP)
 		return pair_route_ptp(a, e);
 	r = uplink_ensure(a, e);
@@ -282,6 +287,7 @@ static const struct step steps[] = {
 	{ resolve, NULL, false },
 	{ container_configure, NULL, false },
 	{ gateways_on_node, NULL, false },
+	{ container_settle, NULL, false },
 	{ add_elements, undo_elements, true },
 	{ announce, NULL, false },
 	{ mark_ready, NULL, false },
@@ -316,6 +322,7 @@ int attach(const struct request *req, struct result *ret, struct err *e)
 		.req = req,
 		.host = { .fd = -1 },
 		.pod = { .fd = -1 },
+		.pod_events = { .fd = -1 },
 		.netns = -1,
 	};
 	int r = netconf_parse(req, &a.conf, e);
@@ -331,6 +338,7 @@ int attach(const struct request *req, struct result *ret, struct err *e)
 		result_free(&a.res);
 	nl_close(&a.host);
 	nl_close(&a.pod);
+	nl_close(&a.pod_events);
 	if (a.netns >= 0)
 		(void)close(a.netns);
 	return r;

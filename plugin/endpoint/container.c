@@ -10,13 +10,17 @@
 
 #include "endpoint/gateway.h"
 #include "kernel/address.h"
+#include "kernel/nl_events.h"
 #include "kernel/route.h"
 #include "kernel/sysctl.h"
 
 #include <errno.h>
+#include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#define DAD_TIMEOUT_MS 5000U /* as upstream */
 
 /* A per-interface IPv6 sysctl. A kernel without IPv6 has none, which only matters when there is an address. */
 static int set_ipv6(const struct attachment *a, const char *ifname, const char *name, const char *value,
@@ -142,6 +146,11 @@ static int find_link(struct attachment *a, struct err *e)
 	return 0;
 }
 
+static bool wants_dad(const struct attachment *a)
+{
+	return a->conf.enable_dad && !a->conf.disable_interface && has_family(a, AF_INET6);
+}
+
 static int configure_inside(struct attachment *a, struct err *e)
 {
 	struct nl_batch b;
@@ -152,6 +161,8 @@ static int configure_inside(struct attachment *a, struct err *e)
 	if (r < 0 || a->conf.disable_interface)
 		return r;
 	r = configure_ipv6(a, e);
+	if (r == 0 && wants_dad(a))
+		r = nl_events_open(RTNLGRP_IPV6_IFADDR, &a->pod_events, e);
 	if (r < 0)
 		return r;
 	nl_batch_init(&b);
@@ -178,6 +189,13 @@ int container_configure(struct attachment *a, struct err *e)
 		return lost.no ? -lost.no : -EINVAL;
 	}
 	return r;
+}
+
+int container_settle(struct attachment *a, struct err *e)
+{
+	if (!wants_dad(a))
+		return 0;
+	return address_settle(&a->pod, &a->pod_events, a->pod_ifindex, DAD_TIMEOUT_MS, e);
 }
 
 int container_announce(struct attachment *a, struct err *e)

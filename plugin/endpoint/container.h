@@ -15,6 +15,10 @@
  */
 int container_configure(struct attachment *a, struct err *e);
 
+/* container_settle() - With enabledad, wait for duplicate address detection, and fail when an address is taken. After the port
+ * forwards, or nobody could object. */
+int container_settle(struct attachment *a, struct err *e);
+
 /* container_announce() - Tell the neighbours: gratuitous ARP and unsolicited neighbour advertisements. After the
  * port forwards. */
 int container_announce(struct attachment *a, struct err *e);

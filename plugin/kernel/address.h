@@ -19,4 +19,16 @@ void address_del_msg(struct nl_batch *b, int ifindex, const struct ip_prefix *ad
 int address_list(struct nl_sock *s, int ifindex, sa_family_t family, struct ip_prefix *ret, int *ret_index, size_t max,
 		 struct err *e);
 
+/**
+ * address_settle() - Wait until duplicate address detection is over for the IPv6 addresses of a link
+ *
+ * @events:	listens to RTNLGRP_IPV6_IFADDR in the namespace of @s since before the addresses were added
+ *
+ * Only for addresses that were added with @dad.
+ *
+ * Return: 0; -EADDRINUSE if the kernel found one in use elsewhere, with the address; -ETIMEDOUT with code 11.
+ */
+int address_settle(struct nl_sock *s, const struct nl_sock *events, int ifindex, unsigned int timeout_ms,
+		   struct err *e);
+
 #endif

@@ -52,6 +52,10 @@ uint32_t link_mtu(const struct nl_sock *s, const char *name);
  * kernel as before, usually within some microseconds. */
 bool link_sync_carrier(const struct nl_sock *s, const char *name);
 
+/* link_wait_port() - Wait until a link is operational and, if it is a bridge port, not disabled. Usually two questions and no
+ * wait (see link_wait.c). 0, or -ETIMEDOUT with code 11 and upstream's text. */
+int link_wait_port(struct nl_sock *s, const char *name, unsigned int timeout_ms, struct err *e);
+
 /* link_each() - Dump all links of the namespace: slow paths only. A link may come twice when the list changes
  * meanwhile. */
 int link_each(struct nl_sock *s, int (*fn)(const struct link_info *link, void *arg, struct err *e), void *arg,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * ruleset.c - cnida's nftables: the tables as data, and the elements that pods are
+ * ruleset.c - cnida's nftables: the elements that pods are, and the chains of their prefixes
  *
  * Why a chain for each prefix, and not one set { pod address . pod's prefix } of intervals: the kernel copies the
  * whole lookup table of such a set in every transaction (measured with 250 elements: up to 0.4 ms, with one hash map
@@ -13,117 +13,12 @@
  */
 #include "kernel/ruleset.h"
 
-#include "kernel/nftables.h"
+#include "kernel/ruleset_tables.h"
 
 #include <errno.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
-
-/* As nft(8) names them: srcnat, and before the bridge's own decisions. */
-#define PRIORITY_SRCNAT       100
-#define PRIORITY_BRIDGE_FIRST (-300)
-
-#define RULES(list) .rules = (list), .n_rules = ARRAY_SIZE(list)
-#define EXPRS(...)                         \
-	.exprs = (const struct nft_expr[]) \
-	{                                  \
-		__VA_ARGS__, NFT_END       \
-	}
-
-/* table inet cnida */
-
-static const struct nft_set masq4 = {
-	.name = "masq4",
-	.flags = NFT_SET_MAP,
-	.key_type = NFT_TYPE_IP4,
-	.key_len = 4,
-	.data_type = NFT_DATA_VERDICT,
-};
-
-static const struct nft_set masq6 = {
-	.name = "masq6",
-	.flags = NFT_SET_MAP,
-	.key_type = NFT_TYPE_IP6,
-	.key_len = 16,
-	.data_type = NFT_DATA_VERDICT,
-};
-
-static const struct nft_rule postrouting_rules[] = {
-	{ EXPRS(NFT_IS_IP4, NFT_IP4_DST(NFT_REG(0)), NFT_AND(NFT_REG(0), 4, 0xf0, 0, 0, 0),
-	        NFT_CMP(NFT_CMP_EQ, NFT_REG(0), 4, 224, 0, 0, 0), NFT_VERDICT(NFT_RETURN)) },
-	{ EXPRS(NFT_IS_IP6, NFT_PAYLOAD(NFT_PAYLOAD_NETWORK_HEADER, 24, 1, NFT_REG(0)),
-	        NFT_CMP(NFT_CMP_EQ, NFT_REG(0), 1, 0xff), NFT_VERDICT(NFT_RETURN)) },
-	{ EXPRS(NFT_IS_IP4, NFT_IP4_SRC(NFT_REG(0)),
-	        NFT_MAP("masq4", NFT_REG(0), NFT_REG_VERDICT)) },
-	{ EXPRS(NFT_IS_IP6, NFT_IP6_SRC(NFT_REG(0)),
-	        NFT_MAP("masq6", NFT_REG(0), NFT_REG_VERDICT)) },
-};
-
-static const struct nft_chain postrouting = {
-	.name = "postrouting",
-	.type = "nat",
-	.hook = NF_INET_POST_ROUTING,
-	.priority = PRIORITY_SRCNAT,
-	RULES(postrouting_rules),
-};
-
-static const struct nft_set *const inet_sets[] = { &masq4, &masq6 };
-static const struct nft_chain *const inet_chains[] = { &postrouting };
-
-/* table bridge cnida */
-
-static const struct nft_set spoof_port = {
-	.name = "spoof_port",
-	.key_type = NFT_TYPE_IFNAME,
-	.key_len = IFNAMSIZ,
-	.host_order = true,
-};
-
-static const struct nft_set spoof_mac = {
-	.name = "spoof_mac",
-	.key_type = NFT_TYPE_CONCAT(NFT_TYPE_IFNAME, NFT_TYPE_ETHER),
-	.key_len = IFNAMSIZ + 8,
-};
-
-/* A port that is not checked costs its frames one lookup. */
-static const struct nft_rule prerouting_rules[] = {
-	{ EXPRS(NFT_META(NFT_META_IIFNAME, NFT_REG(0)), NFT_LOOKUP("spoof_port", NFT_REG(0), 0),
-	        NFT_META(NFT_META_IIFNAME, NFT_REG(0)), NFT_ETHER_SRC(NFT_REG(4)),
-	        NFT_LOOKUP("spoof_mac", NFT_REG(0), NFT_LOOKUP_F_INV), NFT_VERDICT(NF_DROP)) },
-};
-
-static const struct nft_chain prerouting = {
-	.name = "prerouting",
-	.type = "filter",
-	.hook = NF_INET_PRE_ROUTING,
-	.priority = PRIORITY_BRIDGE_FIRST,
-	RULES(prerouting_rules),
-};
-
-static const struct nft_set *const bridge_sets[] = { &spoof_port, &spoof_mac };
-static const struct nft_chain *const bridge_chains[] = { &prerouting };
-
-static const struct nft_table tables[] = {
-	[RULESET_INET] = {
-		.family = NFPROTO_INET,
-		.name = "cnida",
-		.comment = "cnida: pods are elements of the maps",
-		.sets = inet_sets,
-		.n_sets = ARRAY_SIZE(inet_sets),
-		.chains = inet_chains,
-		.n_chains = ARRAY_SIZE(inet_chains),
-	},
-	[RULESET_BRIDGE] = {
-		.family = NFPROTO_BRIDGE,
-		.name = "cnida",
-		.comment = "cnida: source check of bridge ports",
-		.sets = bridge_sets,
-		.n_sets = ARRAY_SIZE(bridge_sets),
-		.chains = bridge_chains,
-		.n_chains = ARRAY_SIZE(bridge_chains),
-	},
-};
 
 /* The chain of a pod prefix */
 
@@ -184,20 +79,20 @@ static void add_net_chain(struct nl_batch *b, const struct ip_prefix *net)
 	};
 	const struct nft_rule rules[] = { { .exprs = exprs } };
 	char name[NET_CHAIN_MAX];
-	const struct nft_chain chain = { .name = name, RULES(rules) };
+	const struct nft_chain chain = { .name = name, .rules = rules, .n_rules = 1 };
 
 	net_chain_name(net, name);
 	prefix_mask(net->len, exprs[3].data[0].bytes);
 	memcpy(exprs[4].data[0].bytes, net->addr.bytes, size);
 	if (single) /* a mask of ones is a comparison that nft(8) would print as arithmetic */
 		memmove(&exprs[3], &exprs[4], 3 * sizeof(exprs[0]));
-	nft_add_chain(b, &tables[RULESET_INET], &chain);
+	nft_add_chain(b, &ruleset_tables[RULESET_INET], &chain);
 }
 
 /* Have the chain of a prefix. It nearly always is there, and asking costs less than a transaction that fails. */
 static int need_net_chain(struct nl_sock *s, const struct ip_prefix *net, struct err *e)
 {
-	const struct nft_table *t = &tables[RULESET_INET];
+	const struct nft_table *t = &ruleset_tables[RULESET_INET];
 	char name[NET_CHAIN_MAX];
 	struct nl_batch b;
 	struct err mine;
@@ -255,9 +150,9 @@ static const struct nft_set *masq_map(const struct ip_addr *pod)
 {
 	switch (pod->family) {
 	case AF_INET:
-		return &masq4;
+		return &ruleset_masq4;
 	case AF_INET6:
-		return &masq6;
+		return &ruleset_masq6;
 	default:
 		return NULL;
 	}
@@ -273,14 +168,15 @@ static const char *cut_owner(const char *owner, char buf[static RULESET_COMMENT_
 static void put_elem(struct ruleset_txn *t, enum ruleset_table table, const struct nft_set *set,
                      const struct nft_elem *el, const char *what)
 {
-	nft_add_elem(&t->nl, &tables[table], set, el, NLM_F_EXCL, what);
+	nft_add_elem(&t->nl, &ruleset_tables[table], set, el, NLM_F_EXCL, what);
 	t->used = true;
 }
 
 static void del_elem(struct ruleset_txn *t, enum ruleset_table table, const struct nft_set *set,
                      const void *key, const char *what)
 {
-	nft_del_elem(&t->nl, &tables[table], set, &(const struct nft_elem) { .key = key }, what);
+	nft_del_elem(&t->nl, &ruleset_tables[table], set, &(const struct nft_elem) { .key = key },
+	             what);
 	t->used = true;
 }
 
@@ -319,8 +215,8 @@ void ruleset_del_masquerade(struct ruleset_txn *t, const struct ip_prefix *pod)
 	del_elem(t, RULESET_INET, map, pod->addr.bytes, "end the pod's masquerade");
 	if (pod->len == ip_bits(pod->addr.family)) {
 		net_chain_name(pod, chain);
-		nft_del_chain(&t->nl, tables[RULESET_INET].family, tables[RULESET_INET].name,
-		              chain);
+		nft_del_chain(&t->nl, ruleset_tables[RULESET_INET].family,
+		              ruleset_tables[RULESET_INET].name, chain);
 	}
 }
 
@@ -345,16 +241,16 @@ void ruleset_add_spoof(struct ruleset_txn *t, const char *port, const uint8_t ma
 	char comment[RULESET_COMMENT_MAX + 1];
 	const struct nft_elem el = { .key = &key, .comment = cut_owner(owner, comment) };
 
-	put_elem(t, RULESET_BRIDGE, &spoof_port, &el, "check the port's source addresses");
-	put_elem(t, RULESET_BRIDGE, &spoof_mac, &el, "allow the port's source address");
+	put_elem(t, RULESET_BRIDGE, &ruleset_spoof_port, &el, "check the port's source addresses");
+	put_elem(t, RULESET_BRIDGE, &ruleset_spoof_mac, &el, "allow the port's source address");
 }
 
 void ruleset_del_spoof(struct ruleset_txn *t, const char *port, const uint8_t mac[static 6])
 {
 	const struct spoof_key key = make_spoof_key(port, mac);
 
-	del_elem(t, RULESET_BRIDGE, &spoof_port, &key, "end the port's source check");
-	del_elem(t, RULESET_BRIDGE, &spoof_mac, &key, "forget the port's source address");
+	del_elem(t, RULESET_BRIDGE, &ruleset_spoof_port, &key, "end the port's source check");
+	del_elem(t, RULESET_BRIDGE, &ruleset_spoof_mac, &key, "forget the port's source address");
 }
 
 /* The tables */
@@ -366,7 +262,7 @@ int ruleset_create(struct nl_sock *s, enum ruleset_table table, struct err *e)
 	int r;
 
 	nft_begin(&b);
-	nft_add_table(&b, &tables[table]);
+	nft_add_table(&b, &ruleset_tables[table]);
 	r = nft_commit(s, &b, &mine);
 	if (r == -EEXIST) /* of the table: whoever made it made it whole */
 		return 0;
@@ -378,7 +274,7 @@ int ruleset_create(struct nl_sock *s, enum ruleset_table table, struct err *e)
 int ruleset_intact(struct nl_sock *s, enum ruleset_table table, const char **ret_missing,
                    struct err *e)
 {
-	const struct nft_table *t = &tables[table];
+	const struct nft_table *t = &ruleset_tables[table];
 	int r = nft_has_table(s, t->family, t->name, e);
 
 	*ret_missing = t->name;
@@ -417,9 +313,9 @@ int ruleset_destroy(struct nl_sock *s, struct err *e)
 {
 	int first = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
+	for (size_t i = 0; i < RULESET_TABLES; i++) {
 		struct err mine;
-		int r = destroy(s, &tables[i], &mine);
+		int r = destroy(s, &ruleset_tables[i], &mine);
 
 		if (r < 0 && !first) {
 			first = r;
@@ -450,7 +346,7 @@ static int keep_answer(const struct nft_elem_info *el, void *arg, struct err *e)
 int ruleset_has_masquerade(struct nl_sock *s, const struct ip_prefix *pod, char *ret_owner,
                            struct err *e)
 {
-	const struct nft_table *t = &tables[RULESET_INET];
+	const struct nft_table *t = &ruleset_tables[RULESET_INET];
 	const struct nft_set *map = masq_map(&pod->addr);
 	struct answer a = { .owner = ret_owner };
 	char want[NET_CHAIN_MAX];
@@ -482,7 +378,7 @@ int ruleset_take_masquerade(struct nl_sock *s, const struct ip_addr *pod, const 
 
 	if (!map)
 		return err_set(e, CNI_E_INTERNAL, EINVAL, "masquerade: no address");
-	r = nft_get_elem(s, &tables[RULESET_INET], map, pod->bytes, keep_answer, &a, e);
+	r = nft_get_elem(s, &ruleset_tables[RULESET_INET], map, pod->bytes, keep_answer, &a, e);
 	if (r <= 0 || (owner && strcmp(found, cut_owner(owner, want)) != 0))
 		return r < 0 ? r : 0;
 	len = net_chain_len(a.chain, ip_bits(pod->family));
@@ -496,12 +392,12 @@ int ruleset_take_masquerade(struct nl_sock *s, const struct ip_addr *pod, const 
 int ruleset_has_spoof(struct nl_sock *s, const char *port, const uint8_t mac[static 6],
                       char *ret_owner, struct err *e)
 {
-	const struct nft_table *t = &tables[RULESET_BRIDGE];
+	const struct nft_table *t = &ruleset_tables[RULESET_BRIDGE];
 	const struct spoof_key key = make_spoof_key(port, mac);
 	struct answer a = { .owner = ret_owner };
-	int r = nft_get_elem(s, t, &spoof_port, &key, NULL, NULL, e);
+	int r = nft_get_elem(s, t, &ruleset_spoof_port, &key, NULL, NULL, e);
 
-	return r <= 0 ? r : nft_get_elem(s, t, &spoof_mac, &key, keep_answer, &a, e);
+	return r <= 0 ? r : nft_get_elem(s, t, &ruleset_spoof_mac, &key, keep_answer, &a, e);
 }
 
 /* The addresses that a port may use, to be removed. */
@@ -518,7 +414,7 @@ static int one_spoof_mac(const struct nft_elem_info *el, void *arg, struct err *
 	(void)e;
 	memcpy(&key, el->key, sizeof(key));
 	if (strncmp(key.port, w->port, IFNAMSIZ) == 0)
-		del_elem(w->t, RULESET_BRIDGE, &spoof_mac, &key,
+		del_elem(w->t, RULESET_BRIDGE, &ruleset_spoof_mac, &key,
 		         "forget the port's source address");
 	return 0;
 }
@@ -532,18 +428,19 @@ static void forget_spoof_macs(void *arg)
 
 int ruleset_take_spoof(struct nl_sock *s, const char *port, struct err *e)
 {
-	const struct nft_table *table = &tables[RULESET_BRIDGE];
+	const struct nft_table *table = &ruleset_tables[RULESET_BRIDGE];
 	const struct spoof_key key = make_spoof_key(port, (const uint8_t[6]) { 0 });
 	struct ruleset_txn t;
 	struct spoof_walk w = { .port = port, .t = &t };
 	int r;
 
 	ruleset_begin(&t);
-	r = nft_each_elem(s, table, &spoof_mac, one_spoof_mac, forget_spoof_macs, &w, e);
+	r = nft_each_elem(s, table, &ruleset_spoof_mac, one_spoof_mac, forget_spoof_macs, &w, e);
 	if (r == 0)
-		r = nft_get_elem(s, table, &spoof_port, &key, NULL, NULL, e);
+		r = nft_get_elem(s, table, &ruleset_spoof_port, &key, NULL, NULL, e);
 	if (r > 0)
-		del_elem(&t, RULESET_BRIDGE, &spoof_port, &key, "end the port's source check");
+		del_elem(&t, RULESET_BRIDGE, &ruleset_spoof_port, &key,
+		         "end the port's source check");
 	if (r < 0 || !t.used)
 		return r < 0 ? r : 0;
 	r = ruleset_commit(s, &t, e);
@@ -576,12 +473,12 @@ int ruleset_each_masquerade(struct nl_sock *s,
 	static const struct {
 		sa_family_t family;
 		const struct nft_set *map;
-	} families[] = { { AF_INET, &masq4 }, { AF_INET6, &masq6 } };
+	} families[] = { { AF_INET, &ruleset_masq4 }, { AF_INET6, &ruleset_masq6 } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
 		struct masquerade_walk w = { .fn = fn, .arg = arg, .family = families[i].family };
-		int r = nft_each_elem(s, &tables[RULESET_INET], families[i].map, one_masquerade,
-		                      NULL, &w, e);
+		int r = nft_each_elem(s, &ruleset_tables[RULESET_INET], families[i].map,
+		                      one_masquerade, NULL, &w, e);
 
 		if (r < 0)
 			return r;

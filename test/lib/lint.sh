@@ -151,14 +151,14 @@ step_man()
 	return 1
 }
 
-# Unused functions and missing headers are the compiler's and the linker's business. resourceLeak does not know
-# the cleanup attribute (gcc's analyzer does), readdirCalled wants a deprecated function, and
+# Unused functions and missing headers are the compiler's and the linker's business. resourceLeak and memleak do not
+# know the cleanup attribute (gcc's analyzer does), readdirCalled wants a deprecated function, and
 # invalidFunctionArg takes mmap's file descriptor -1 for an error.
 step_cppcheck()
 {
 	cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr -j "$jobs" \
 		--enable=warning,performance,portability --suppress=missingIncludeSystem \
-		--suppress=unknownMacro --suppress=resourceLeak --suppress=readdirCalled \
+		--suppress=unknownMacro --suppress=resourceLeak --suppress=memleak --suppress=readdirCalled \
 		--suppress=invalidFunctionArg --library=gnu --library=posix \
 		--template='{file}:{line}: {severity}: {message} [{id}]' \
 		-D_GNU_SOURCE -D__GNUC__=12 -Iplugin -I. "${units[@]}"

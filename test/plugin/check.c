@@ -611,23 +611,47 @@ static void try_no_result(void)
 	(void)!system("ip link del chk0 2>/dev/null");
 }
 
-void suite_check(struct suite *s)
+static bool begin(struct suite *s, const char *type)
 {
 	char *cnida = textf("%s/cnida", s->dir);
+	bool has = suite_has(s, "cnida") && suite_has(s, type);
 
 	suite = s;
 	(void)mkdir(STORE, 0755);
-	if (!suite_has(s, "cnida")) {
-		free(cnida);
-		return;
-	}
 	setenv("CNIDA", cnida, 1);
+	free(cnida);
+	return has;
+}
+
+static void suite_check(struct suite *s, const char *type)
+{
+	if (!begin(s, type))
+		return;
 	for (size_t i = 0; i < N(kinds); i++)
-		try_kind(&kinds[i]);
+		if (strcmp(kinds[i].type, type) == 0)
+			try_kind(&kinds[i]);
+	free(result);
+	result = NULL;
+}
+
+void suite_check_bridge(struct suite *s)
+{
+	suite_check(s, "bridge");
+}
+
+void suite_check_ptp(struct suite *s)
+{
+	suite_check(s, "ptp");
+}
+
+void suite_check_cnida(struct suite *s)
+{
+	suite_check(s, "cnida");
+	if (!begin(s, "bridge"))
+		return;
 	for (size_t i = 0; i < N(at_once); i++)
 		try_at_once(at_once[i]);
 	try_no_result();
 	free(result);
 	result = NULL;
-	free(cnida);
 }

@@ -28,7 +28,7 @@ static const struct kind {
 } kinds[] = {
 	{ "bridge", "bridge", "\"bridge\":\"leak0\",\"isGateway\":true," V4 },
 	{ "bridge", "bridge-dual", "\"bridge\":\"leak1\",\"isGateway\":true," DUAL },
-	{ "bridge", "bridge-plain", "\"bridge\":\"leak2\"," DUAL },
+	{ "bridge", "bridge-no-gateway", "\"bridge\":\"leak2\"," DUAL },
 	{ "ptp", "ptp", V4 },
 	{ "ptp", "ptp-dual", DUAL },
 	{ "cnida", "cnida", "\"bridge\":\"leak3\",\"isGateway\":true," DUAL },

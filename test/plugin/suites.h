@@ -20,7 +20,10 @@ void suite_processes(struct suite *s); /* one exec, no fork */
 void suite_leaks_bridge(struct suite *s);
 void suite_leaks_cnida(struct suite *s);
 void suite_leaks_ptp(struct suite *s);
-void suite_check(struct suite *s);    /* CHECK finds every change, and only faults */
+/* CHECK finds every change, and only faults. */
+void suite_check_bridge(struct suite *s);
+void suite_check_cnida(struct suite *s);
+void suite_check_ptp(struct suite *s);
 void suite_versions(struct suite *s); /* results, CHECK and GC in all protocol versions */
 
 #endif
