@@ -17,6 +17,11 @@ int check_failed(struct err *e, const char *what, const char *expected, const ch
 	return err_set(e, CNI_E_INTERNAL, 0, "%s: expected %s, found %s", what, expected, found);
 }
 
+bool check_is_ours(const struct check *c, const struct result_ip *ip)
+{
+	return ip->iface < 0 || &c->prev.ifaces[ip->iface] == c->pod;
+}
+
 static bool is_bridge(const struct check *c, const struct result_iface *iface)
 {
 	return c->conf.mode == MODE_BRIDGE && strcmp(iface->name, c->conf.bridge) == 0;

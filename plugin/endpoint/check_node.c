@@ -15,6 +15,8 @@
 #include <string.h>
 
 #define ADDRS_MAX 64
+/* RFC 2863, as linux/if.h has it, which does not go together with net/if.h. */
+#define OPERSTATE_LOWERLAYERDOWN 3
 
 static const char *yes_no(bool on)
 {
@@ -97,7 +99,7 @@ static int check_gateways(struct check *c, struct nl_sock *s, const struct link_
 		const struct result_ip *ip = &c->prev.ips[i];
 		struct ip_prefix gw = { .addr = ip->gateway, .len = ip->address.len };
 
-		if (!ip_is_set(&ip->gateway))
+		if (!ip_is_set(&ip->gateway) || !check_is_ours(c, ip))
 			continue;
 		r = check_address(s, link, &gw, e);
 		if (r == 0)
@@ -170,8 +172,10 @@ static int check_port(struct check *c, struct nl_sock *s, const struct link_info
 
 	if (port->master != bridge->ifindex)
 		return check_failed(e, port->name, c->conf.bridge, "no port of it");
-	/* With spanning tree on, a port may listen and learn for a while: that is the administrator's. */
-	if (!c->conf.disable_interface && port->port_state == BR_STATE_DISABLED)
+	/* With spanning tree on, a port may listen and learn for a while: that is the administrator's. Without carrier it
+	 * is disabled because the pod's end is down, which check_pod() tells. */
+	if (!c->conf.disable_interface && port->operstate != OPERSTATE_LOWERLAYERDOWN &&
+	    port->port_state == BR_STATE_DISABLED)
 		return check_failed(e, port->name, "a forwarding port", port_state(port->port_state));
 	r = check_flag(e, port->name, "hairpin mode", c->conf.hairpin, port->hairpin);
 	if (r == 0)
@@ -198,7 +202,7 @@ static int check_host_routes(struct check *c, struct nl_sock *s, const struct li
 		char text[PREFIX_STR_MAX];
 		int r;
 
-		if (!ip_is_set(&ip->gateway))
+		if (!ip_is_set(&ip->gateway) || !check_is_ours(c, ip))
 			continue;
 		r = check_address(s, host, &gw, e);
 		if (r == 0)

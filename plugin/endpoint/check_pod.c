@@ -37,12 +37,6 @@ static int check_link(struct check *c, struct nl_sock *pod, struct link_info *re
 	return 0;
 }
 
-/* Addresses of the previous result that belong to this interface: those that name it, or no interface. */
-static bool is_ours(const struct check *c, const struct result_ip *ip)
-{
-	return ip->iface < 0 || &c->prev.ifaces[ip->iface] == c->pod;
-}
-
 static int check_addresses(struct check *c, struct nl_sock *pod, const struct link_info *link,
 			   struct err *e)
 {
@@ -54,7 +48,7 @@ static int check_addresses(struct check *c, struct nl_sock *pod, const struct li
 		return n;
 	for (size_t i = 0; i < c->prev.n_ips; i++) {
 		const struct result_ip *ip = &c->prev.ips[i];
-		bool found = !is_ours(c, ip);
+		bool found = !check_is_ours(c, ip);
 
 		for (int j = 0; !found && j < n && j < ADDRS_MAX; j++)
 			found = list[j].len == ip->address.len && ip_eq(&list[j].addr, &ip->address.addr);
@@ -131,20 +125,30 @@ static int check_routes(struct check *c, struct nl_sock *pod, const struct link_
 	return r;
 }
 
-/* Every address's own prefix must be reachable: by the connected route, in ptp mode through the gateway. */
+/* Every address's own prefix must be reachable: by the connected route, in ptp mode through the gateway, which is on
+ * link. */
+static int check_prefix(struct check *c, struct nl_sock *pod, const struct result_ip *ip, int ifindex, struct err *e)
+{
+	struct route_spec spec = { .dst = ip->address, .ifindex = ifindex };
+	struct route_spec gw = { .dst = prefix_host(&ip->gateway), .ifindex = ifindex };
+	int r = 0;
+
+	if (c->conf.mode == MODE_PTP && ip_is_set(&ip->gateway)) {
+		spec.gw = ip->gateway;
+		r = check_route(pod, &gw, e);
+	}
+	if (r < 0 || ip->address.len >= ip_bits(ip->address.addr.family))
+		return r;
+	return check_route(pod, &spec, e);
+}
+
 static int check_prefixes(struct check *c, struct nl_sock *pod, const struct link_info *link, struct err *e)
 {
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < c->prev.n_ips; i++) {
-		const struct result_ip *ip = &c->prev.ips[i];
-		struct route_spec spec = { .dst = ip->address, .ifindex = link->ifindex };
-
-		if (!is_ours(c, ip) || ip->address.len >= ip_bits(ip->address.addr.family))
-			continue;
-		if (c->conf.mode == MODE_PTP)
-			spec.gw = ip->gateway;
-		r = check_route(pod, &spec, e);
+		if (check_is_ours(c, &c->prev.ips[i]))
+			r = check_prefix(c, pod, &c->prev.ips[i], link->ifindex, e);
 	}
 	return r;
 }

@@ -24,9 +24,13 @@ int64_t nl_deadline(unsigned int ms)
 
 int nl_events_open(int group, struct nl_sock *ret, struct err *e)
 {
+	/* The kernel leaves out the port that caused an event, 0 for its own: a socket without a number would hear nothing. */
+	const struct sockaddr_nl number = { .nl_family = AF_NETLINK };
 	int r = nl_open(NETLINK_ROUTE, ret, e);
 
-	if (r == 0 && setsockopt(ret->fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0) {
+	if (r == 0 &&
+	    (bind(ret->fd, (const struct sockaddr *)&number, sizeof(number)) < 0 ||
+	     setsockopt(ret->fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof(group)) < 0)) {
 		r = err_sys(e, errno, "listen to netlink events");
 		nl_close(ret);
 	}

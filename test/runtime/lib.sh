@@ -99,14 +99,20 @@ implementation()
 
 node_group() { echo "cnida-rt-${1##*.}"; }
 
-# outside_cleanup WORK - after the PID namespace is gone
+# remove_groups WORK - the node's control groups; fails while something in them is still dying
+remove_groups()
+{
+	local dir found=0
+	for dir in "/sys/fs/cgroup/$(node_group "$1")" /sys/fs/cgroup/*/"$(node_group "$1")"; do
+		[ ! -d "$dir" ] || find "$dir" -depth -type d -exec rmdir {} + || found=1
+	done
+	return $found
+}
+
+# outside_cleanup WORK - after the PID namespace was ended
 outside_cleanup()
 {
-	local group dir
-	group=$(node_group "$1")
-	for dir in "/sys/fs/cgroup/$group" /sys/fs/cgroup/*/"$group"; do
-		[ -d "$dir" ] && find "$dir" -depth -type d -exec rmdir {} +
-	done
+	wait_for 5 remove_groups "$1" || echo "left behind: control groups $(node_group "$1")" >&2
 	rm -rf --one-file-system "$1"
 }
 

@@ -64,4 +64,10 @@ if [ -e /opt/cni/bin/cnida ]; then
 	load "cnida ptp, churn" cnida:ptp "$(((rounds + 1) / 2))" -churn
 fi
 
+# The first calls after a boot or a flush of the rules, which make and fill the tables, several at a time.
+if [ "$(implementation)" = cnida ]; then
+	pods=32
+	for ((i = 1; i <= 6; i++)); do load "bridge, churn, tables missing, $i" bridge 1 -churn; done
+fi
+
 finish

@@ -6,6 +6,8 @@
 
 #include "ipam/sweep.h"
 
+#include <time.h>
+
 static char results[96];
 
 static void setup(void)
