@@ -17,11 +17,6 @@ int check_failed(struct err *e, const char *what, const char *expected, const ch
 	return err_set(e, CNI_E_INTERNAL, 0, "%s: expected %s, found %s", what, expected, found);
 }
 
-bool check_is_ours(const struct check *c, const struct result_ip *ip)
-{
-	return ip->iface < 0 || &c->prev.ifaces[ip->iface] == c->pod;
-}
-
 static bool is_bridge(const struct check *c, const struct result_iface *iface)
 {
 	return c->conf.mode == MODE_BRIDGE && strcmp(iface->name, c->conf.bridge) == 0;
@@ -42,11 +37,13 @@ static int find_interfaces(struct check *c, struct err *e)
 			c->host = iface;
 	}
 	if (!c->pod)
-		return check_failed(e, "prevResult.interfaces", c->req->ifname, "no such container interface");
+		return check_failed(e, "prevResult.interfaces", c->req->ifname,
+		                    "no such container interface");
 	if (strcmp(c->pod->sandbox, c->req->netns) != 0)
 		return check_failed(e, "prevResult sandbox", c->req->netns, c->pod->sandbox);
 	if (!c->host)
-		return check_failed(e, "prevResult.interfaces", "the node's end of the veth pair", "none");
+		return check_failed(e, "prevResult.interfaces", "the node's end of the veth pair",
+		                    "none");
 	if (c->conf.mode == MODE_BRIDGE && !c->bridge)
 		return check_failed(e, "prevResult.interfaces", c->conf.bridge, "no such bridge");
 	return 0;
@@ -72,6 +69,20 @@ static int check_inside(struct check *c, struct err *e)
 	return r < 0 ? r : check_pod(c, &pod, e);
 }
 
+/* Later plugins of the chain may have added interfaces with addresses: those that name another one are not ours to judge. */
+static void keep_own_addresses(struct check *c)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->prev.n_ips; i++) {
+		int iface = c->prev.ips[i].iface;
+
+		if (iface < 0 || &c->prev.ifaces[iface] == c->pod)
+			c->prev.ips[n++] = c->prev.ips[i];
+	}
+	c->prev.n_ips = n;
+}
+
 /* A pod without a record was made by upstream's plugins, whose rules are not ours to judge. */
 static int check_elements(const struct request *req, struct err *e)
 {
@@ -91,8 +102,10 @@ static int check_all(struct check *c, struct err *e)
 	_cleanup_nl_ struct nl_sock host = { .fd = -1 };
 	int r = find_interfaces(c, e);
 
-	if (r == 0)
-		r = nl_open(NETLINK_ROUTE, &host, e);
+	if (r < 0)
+		return r;
+	keep_own_addresses(c);
+	r = nl_open(NETLINK_ROUTE, &host, e);
 	if (r == 0)
 		r = check_node(c, &host, e);
 	if (r == 0)

@@ -21,7 +21,7 @@ int check(const struct request *req, struct err *e);
 struct check {
 	const struct request *req;
 	struct netconf conf;
-	struct result prev;
+	struct result prev;                /* of its addresses those of the container's interface */
 	const struct result_iface *bridge; /* of prev; NULL in ptp mode */
 	const struct result_iface *host;
 	const struct result_iface *pod;
@@ -32,9 +32,6 @@ struct check {
 int check_node(struct check *c, struct nl_sock *host, struct err *e);
 /* check_pod() - Link, addresses and routes; @pod is a socket of the pod's namespace. */
 int check_pod(struct check *c, struct nl_sock *pod, struct err *e);
-
-/* check_is_ours() - Is an address of the previous result one of the container's interface? It names that one, or none. */
-bool check_is_ours(const struct check *c, const struct result_ip *ip);
 
 /* check_failed() - The form of every complaint: "what: expected A, found B". Returns -EINVAL. */
 int check_failed(struct err *e, const char *what, const char *expected, const char *found);

@@ -14,10 +14,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ADDRS_MAX 64
-/* RFC 2863, as linux/if.h has it, which does not go together with net/if.h. */
-#define OPERSTATE_LOWERLAYERDOWN 3
-
+#define ADDRS_MAX \
+	1024 /* more than a bridge has: one that is not looked at would be a false alarm */
 static const char *yes_no(bool on)
 {
 	return on ? "on" : "off";
@@ -34,7 +32,7 @@ static int check_flag(struct err *e, const char *link, const char *what, bool ex
 }
 
 static int get_link(struct nl_sock *s, const char *name, const char *kind, struct link_info *ret,
-		    struct err *e)
+                    struct err *e)
 {
 	int r = link_get(s, 0, name, ret, e);
 
@@ -45,7 +43,8 @@ static int get_link(struct nl_sock *s, const char *name, const char *kind, struc
 	return r;
 }
 
-static int check_mac(const struct result_iface *expected, const struct link_info *found, struct err *e)
+static int check_mac(const struct result_iface *expected, const struct link_info *found,
+                     struct err *e)
 {
 	char text[MAC_STR_MAX], what[32];
 
@@ -56,8 +55,8 @@ static int check_mac(const struct result_iface *expected, const struct link_info
 	return check_failed(e, what, expected->mac, text);
 }
 
-static int check_address(struct nl_sock *s, const struct link_info *link, const struct ip_prefix *want,
-			 struct err *e)
+static int check_address(struct nl_sock *s, const struct link_info *link,
+                         const struct ip_prefix *want, struct err *e)
 {
 	struct ip_prefix list[ADDRS_MAX];
 	char text[PREFIX_STR_MAX], what[64];
@@ -75,7 +74,8 @@ static int check_address(struct nl_sock *s, const struct link_info *link, const 
 
 static int check_forwarding(sa_family_t family, struct err *e)
 {
-	const char *key = family == AF_INET ? "net/ipv4/ip_forward" : "net/ipv6/conf/all/forwarding";
+	const char *key =
+		family == AF_INET ? "net/ipv4/ip_forward" : "net/ipv6/conf/all/forwarding";
 	char found[16] = "";
 	int r = sysctl_get(key, found, sizeof(found), e);
 
@@ -83,7 +83,8 @@ static int check_forwarding(sa_family_t family, struct err *e)
 }
 
 /* The gateways as ADD derives them, from the previous result's addresses. */
-static int check_gateways(struct check *c, struct nl_sock *s, const struct link_info *bridge, struct err *e)
+static int check_gateways(struct check *c, struct nl_sock *s, const struct link_info *bridge,
+                          struct err *e)
 {
 	const struct link_info *link = bridge;
 	struct link_info uplink;
@@ -99,7 +100,7 @@ static int check_gateways(struct check *c, struct nl_sock *s, const struct link_
 		const struct result_ip *ip = &c->prev.ips[i];
 		struct ip_prefix gw = { .addr = ip->gateway, .len = ip->address.len };
 
-		if (!ip_is_set(&ip->gateway) || !check_is_ours(c, ip))
+		if (!ip_is_set(&ip->gateway))
 			continue;
 		r = check_address(s, link, &gw, e);
 		if (r == 0)
@@ -130,7 +131,8 @@ static bool has_vlan(const struct port_vlans *have, const struct vlan_range *wan
 	return false;
 }
 
-static int check_vlans(struct check *c, struct nl_sock *s, const struct link_info *port, struct err *e)
+static int check_vlans(struct check *c, struct nl_sock *s, const struct link_info *port,
+                       struct err *e)
 {
 	struct port_vlans have = { 0 };
 	char expected[32], found[32];
@@ -151,7 +153,8 @@ static int check_vlans(struct check *c, struct nl_sock *s, const struct link_inf
 
 		if (has_vlan(&have, want))
 			continue;
-		(void)snprintf(expected, sizeof(expected), "VLANs %u-%u tagged", want->first, want->last);
+		(void)snprintf(expected, sizeof(expected), "VLANs %u-%u tagged", want->first,
+		               want->last);
 		return check_failed(e, port->name, expected, "not all of them");
 	}
 	return 0;
@@ -160,13 +163,13 @@ static int check_vlans(struct check *c, struct nl_sock *s, const struct link_inf
 static const char *port_state(uint8_t state)
 {
 	static const char *const names[] = { "disabled", "listening", "learning", "forwarding",
-					     "blocking" };
+		                             "blocking" };
 
 	return state < ARRAY_SIZE(names) ? names[state] : "unknown";
 }
 
 static int check_port(struct check *c, struct nl_sock *s, const struct link_info *bridge,
-		      const struct link_info *port, struct err *e)
+                      const struct link_info *port, struct err *e)
 {
 	int r = 0;
 
@@ -174,12 +177,14 @@ static int check_port(struct check *c, struct nl_sock *s, const struct link_info
 		return check_failed(e, port->name, c->conf.bridge, "no port of it");
 	/* With spanning tree on, a port may listen and learn for a while: that is the administrator's. Without carrier it
 	 * is disabled because the pod's end is down, which check_pod() tells. */
-	if (!c->conf.disable_interface && port->operstate != OPERSTATE_LOWERLAYERDOWN &&
+	if (!c->conf.disable_interface && (port->flags & IFF_RUNNING) &&
 	    port->port_state == BR_STATE_DISABLED)
-		return check_failed(e, port->name, "a forwarding port", port_state(port->port_state));
+		return check_failed(e, port->name, "a forwarding port",
+		                    port_state(port->port_state));
 	r = check_flag(e, port->name, "hairpin mode", c->conf.hairpin, port->hairpin);
 	if (r == 0)
-		r = check_flag(e, port->name, "port isolation", c->conf.port_isolation, port->isolated);
+		r = check_flag(e, port->name, "port isolation", c->conf.port_isolation,
+		               port->isolated);
 	return r < 0 ? r : check_vlans(c, s, port, e);
 }
 
@@ -193,16 +198,16 @@ static int is_host_route(const struct route_spec *r, void *arg, struct err *e)
 }
 
 static int check_host_routes(struct check *c, struct nl_sock *s, const struct link_info *host,
-			     struct err *e)
+                             struct err *e)
 {
 	for (size_t i = 0; i < c->prev.n_ips; i++) {
 		const struct result_ip *ip = &c->prev.ips[i];
 		struct ip_addr pod = ip->address.addr;
 		struct ip_prefix gw = prefix_host(&ip->gateway);
-		char text[PREFIX_STR_MAX];
+		char text[IP_STR_MAX], expected[IP_STR_MAX + 16];
 		int r;
 
-		if (!ip_is_set(&ip->gateway) || !check_is_ours(c, ip))
+		if (!ip_is_set(&ip->gateway))
 			continue;
 		r = check_address(s, host, &gw, e);
 		if (r == 0)
@@ -211,9 +216,10 @@ static int check_host_routes(struct check *c, struct nl_sock *s, const struct li
 			r = route_each(s, pod.family, 0, host->ifindex, is_host_route, &pod, e);
 		if (r < 0)
 			return r;
-		if (r == 0)
-			return check_failed(e, host->name, "a route to the pod's address",
-					    ip_format(&pod, text));
+		if (r > 0)
+			continue;
+		(void)snprintf(expected, sizeof(expected), "a route to %s", ip_format(&pod, text));
+		return check_failed(e, host->name, expected, "no such route");
 	}
 	return 0;
 }

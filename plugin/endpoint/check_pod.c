@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ADDRS_MAX 64
+#define ADDRS_MAX 1024 /* more than a pod has: one that is not looked at would be a false alarm */
 
 static int check_link(struct check *c, struct nl_sock *pod, struct link_info *ret, struct err *e)
 {
@@ -26,7 +26,8 @@ static int check_link(struct check *c, struct nl_sock *pod, struct link_info *re
 	if (r < 0)
 		return r;
 	if (strcmp(ret->kind, "veth") != 0)
-		return check_failed(e, name, "veth", *ret->kind ? ret->kind : "a physical interface");
+		return check_failed(e, name, "veth",
+		                    *ret->kind ? ret->kind : "a physical interface");
 	if (ret->peer != c->host_ifindex)
 		return check_failed(e, name, c->host->name, "the peer of another interface");
 	(void)mac_format(ret->mac, mac);
@@ -38,7 +39,7 @@ static int check_link(struct check *c, struct nl_sock *pod, struct link_info *re
 }
 
 static int check_addresses(struct check *c, struct nl_sock *pod, const struct link_info *link,
-			   struct err *e)
+                           struct err *e)
 {
 	struct ip_prefix list[ADDRS_MAX];
 	char text[PREFIX_STR_MAX];
@@ -48,13 +49,14 @@ static int check_addresses(struct check *c, struct nl_sock *pod, const struct li
 		return n;
 	for (size_t i = 0; i < c->prev.n_ips; i++) {
 		const struct result_ip *ip = &c->prev.ips[i];
-		bool found = !check_is_ours(c, ip);
+		bool found = false;
 
 		for (int j = 0; !found && j < n && j < ADDRS_MAX; j++)
-			found = list[j].len == ip->address.len && ip_eq(&list[j].addr, &ip->address.addr);
+			found = list[j].len == ip->address.len &&
+			        ip_eq(&list[j].addr, &ip->address.addr);
 		if (!found)
 			return check_failed(e, link->name, prefix_format(&ip->address, text),
-					    "no such address");
+			                    "no such address");
 	}
 	return 0;
 }
@@ -62,7 +64,7 @@ static int check_addresses(struct check *c, struct nl_sock *pod, const struct li
 /* A route that must be there; fields that are not set match anything. */
 struct wanted_route {
 	struct route_spec spec;
-	bool seen_dst;		 /* a route to the destination, with other attributes */
+	bool seen_dst;           /* a route to the destination, with other attributes */
 	struct route_spec other; /* that one */
 };
 
@@ -89,11 +91,11 @@ static const char *describe(const struct route_spec *r, char *buf, size_t cap)
 {
 	char dst[PREFIX_STR_MAX], gw[IP_STR_MAX];
 	int n = snprintf(buf, cap, "route to %s%s%s", prefix_format(&r->dst, dst),
-			 ip_is_set(&r->gw) ? " via " : "", ip_format(&r->gw, gw));
+	                 ip_is_set(&r->gw) ? " via " : "", ip_format(&r->gw, gw));
 
 	if (n > 0 && (size_t)n < cap && (r->mtu || r->advmss || r->priority))
-		(void)snprintf(buf + n, cap - (size_t)n, " mtu %u advmss %u priority %u", r->mtu, r->advmss,
-			       r->priority);
+		(void)snprintf(buf + n, cap - (size_t)n, " mtu %u advmss %u priority %u", r->mtu,
+		               r->advmss, r->priority);
 	return buf;
 }
 
@@ -107,10 +109,12 @@ static int check_route(struct nl_sock *pod, const struct route_spec *spec, struc
 	if (r != 0)
 		return r < 0 ? r : 0;
 	return check_failed(e, "container", describe(spec, expected, sizeof(expected)),
-			    w.seen_dst ? describe(&w.other, found, sizeof(found)) : "no such route");
+	                    w.seen_dst ? describe(&w.other, found, sizeof(found))
+	                               : "no such route");
 }
 
-static int check_routes(struct check *c, struct nl_sock *pod, const struct link_info *link, struct err *e)
+static int check_routes(struct check *c, struct nl_sock *pod, const struct link_info *link,
+                        struct err *e)
 {
 	int r = 0;
 
@@ -119,7 +123,7 @@ static int check_routes(struct check *c, struct nl_sock *pod, const struct link_
 
 		/* A later plugin of the chain may have put another default route in place. */
 		if (prefix_is_default(&spec.dst) && !ip_is_set(&c->prev.routes[i].gw))
-			spec.gw = (struct ip_addr){ .family = AF_UNSPEC };
+			spec.gw = (struct ip_addr) { .family = AF_UNSPEC };
 		r = check_route(pod, &spec, e);
 	}
 	return r;
@@ -127,7 +131,8 @@ static int check_routes(struct check *c, struct nl_sock *pod, const struct link_
 
 /* Every address's own prefix must be reachable: by the connected route, in ptp mode through the gateway, which is on
  * link. */
-static int check_prefix(struct check *c, struct nl_sock *pod, const struct result_ip *ip, int ifindex, struct err *e)
+static int check_prefix(struct check *c, struct nl_sock *pod, const struct result_ip *ip,
+                        int ifindex, struct err *e)
 {
 	struct route_spec spec = { .dst = ip->address, .ifindex = ifindex };
 	struct route_spec gw = { .dst = prefix_host(&ip->gateway), .ifindex = ifindex };
@@ -142,14 +147,12 @@ static int check_prefix(struct check *c, struct nl_sock *pod, const struct resul
 	return check_route(pod, &spec, e);
 }
 
-static int check_prefixes(struct check *c, struct nl_sock *pod, const struct link_info *link, struct err *e)
+static int check_prefixes(struct check *c, struct nl_sock *pod, const struct link_info *link,
+                          struct err *e)
 {
 	int r = 0;
-
-	for (size_t i = 0; r == 0 && i < c->prev.n_ips; i++) {
-		if (check_is_ours(c, &c->prev.ips[i]))
-			r = check_prefix(c, pod, &c->prev.ips[i], link->ifindex, e);
-	}
+	for (size_t i = 0; r == 0 && i < c->prev.n_ips; i++)
+		r = check_prefix(c, pod, &c->prev.ips[i], link->ifindex, e);
 	return r;
 }
 

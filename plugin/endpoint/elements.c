@@ -235,7 +235,7 @@ static int wants_bridge_table(const struct record *r, void *arg, struct err *e)
 	return *r->network && r->spoof_check && record_alive(r);
 }
 
-int elements_restore(struct shared *shared, struct err *e)
+int elements_restore(struct err *e)
 {
 	_cleanup_nl_ struct nl_sock s = { .fd = -1 };
 	struct restore restore = { .nft = &s, .except = "" };
@@ -243,8 +243,10 @@ int elements_restore(struct shared *shared, struct err *e)
 	int r = bridge < 0 ? bridge : nl_open(NETLINK_NETFILTER, &s, e);
 
 	if (r == 0)
-		r = create_tables(&s, bridge > 0, shared, e);
-	if (r == 0)
+		r = ruleset_repair(&s, RULESET_INET, e);
+	if (r >= 0 && bridge)
+		r = ruleset_repair(&s, RULESET_BRIDGE, e);
+	if (r >= 0)
 		r = record_each(restore_one, &restore, e);
 	return r < 0 ? r : restore.n;
 }

@@ -23,9 +23,9 @@ int elements_add(const struct record *r, struct shared *shared, struct err *e);
 /* elements_del() - Take out what the record says; what is not there, or has another owner by now, is left. */
 int elements_del(const struct record *r, struct err *e);
 
-/* elements_restore() - Create missing tables and put in what all live records say: `cnida gc` and doctor's advice.
+/* elements_restore() - Make tables that others emptied or removed anew, and put in what all live records say: `cnida gc`.
  * Returns how many records had elements put in, or -errno. */
-int elements_restore(struct shared *shared, struct err *e);
+int elements_restore(struct err *e);
 
 /* elements_check() - All there, with the right owner? 0, or -ENOENT with code 999 that names what is missing. */
 int elements_check(const struct record *r, struct err *e);

@@ -164,7 +164,7 @@ int gc_sweep(const char *data_dir, bool dry_run, gc_seen_fn seen, void *arg, str
 	if (r >= 0)
 		r = sweep_stores(&s, data_dir, e);
 	if (r >= 0 && !dry_run && any_elements(&s))
-		r = elements_restore(NULL, e);
+		r = elements_restore(e);
 	record_list_free(&s.dead);
 	record_list_free(&s.alive);
 	return r < 0 ? r : s.n;

@@ -293,6 +293,26 @@ int ruleset_intact(struct nl_sock *s, enum ruleset_table table, const char **ret
 	return r;
 }
 
+int ruleset_repair(struct nl_sock *s, enum ruleset_table table, struct err *e)
+{
+	const struct nft_table *t = &ruleset_tables[table];
+	const char *missing;
+	struct nl_batch b;
+	int r = ruleset_intact(s, table, &missing, e);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = nft_has_table(s, t->family, t->name, e);
+	if (r < 0)
+		return r;
+	nft_begin(&b);
+	if (r > 0)
+		nft_del_table(&b, t);
+	nft_add_table(&b, t);
+	r = nft_commit(s, &b, e);
+	return r < 0 ? r : 1;
+}
+
 static int destroy(struct nl_sock *s, const struct nft_table *t, struct err *e)
 {
 	struct nl_batch b;

@@ -63,6 +63,9 @@ int ruleset_create(struct nl_sock *s, enum ruleset_table table, struct err *e);
  * 1, 0 (and *ret_missing names the first thing missing, static text), or -errno. For CHECK and doctor. */
 int ruleset_intact(struct nl_sock *s, enum ruleset_table table, const char **ret_missing,
                    struct err *e);
+/* ruleset_repair() - Make a table that is not intact anew, in one transaction, WITHOUT the elements: the caller puts them in from
+ * its records. 1 if it was made anew, 0 if it was intact, or -errno. */
+int ruleset_repair(struct nl_sock *s, enum ruleset_table table, struct err *e);
 /* ruleset_destroy() - Remove both tables (uninstall). */
 int ruleset_destroy(struct nl_sock *s, struct err *e);
 

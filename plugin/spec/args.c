@@ -73,10 +73,10 @@ static int parse_pair(const char *pair, size_t len, const char *const known[], s
 	const char *eq = memchr(pair, '=', len);
 
 	if (!eq || memchr(eq + 1, '=', len - (size_t)(eq + 1 - pair)))
-		return err_set(e, CNI_E_ENV, 0, "ARGS: invalid pair %s",
+		return err_set(e, CNI_E_INTERNAL, 0, "ARGS: invalid pair %s",
 		               quote(pair, len, quoted, sizeof(quoted)));
 	if (ret->n == CNI_ARGS_MAX)
-		return err_set(e, CNI_E_ENV, 0, "ARGS: more than %d pairs in CNI_ARGS",
+		return err_set(e, CNI_E_INTERNAL, 0, "ARGS: more than %d pairs in CNI_ARGS",
 		               CNI_ARGS_MAX);
 
 	size_t key_len = (size_t)(eq - pair);
@@ -86,7 +86,7 @@ static int parse_pair(const char *pair, size_t len, const char *const known[], s
 		list_add(unknown, cap, pair, len);
 	/* An unknown pair that is too long is somebody else's: it is in the list, and that is all. */
 	if (!keep(ret, pair, key_len, len) && is_known)
-		return err_set(e, CNI_E_ENV, 0, "ARGS: value of pair %s is too long",
+		return err_set(e, CNI_E_INTERNAL, 0, "ARGS: value of pair %s is too long",
 		               quote(pair, len, quoted, sizeof(quoted)));
 	return 0;
 }
@@ -109,7 +109,7 @@ int cni_args_parse(const char *text, const char *const known[], struct cni_args 
 			break;
 		/* A separator at the end is followed by an empty pair, which is none. */
 		if (*++text == '\0')
-			return err_set(e, CNI_E_ENV, 0, "ARGS: invalid pair \"\"");
+			return err_set(e, CNI_E_INTERNAL, 0, "ARGS: invalid pair \"\"");
 	}
 
 	value = cni_args_get(ret, "IgnoreUnknown");
@@ -119,12 +119,12 @@ int cni_args_parse(const char *text, const char *const known[], struct cni_args 
 		ignore = parse_bool(value);
 		if (ignore < 0)
 			return err_set(
-				e, CNI_E_ENV, 0,
+				e, CNI_E_INTERNAL, 0,
 				"ARGS: error parsing value of IgnoreUnknown: invalid input %s",
 				quote(value, strlen(value), quoted, sizeof(quoted)));
 	}
 	if (*unknown && !ignore)
-		return err_set(e, CNI_E_ENV, 0, "ARGS: unknown args [%s]", unknown);
+		return err_set(e, CNI_E_INTERNAL, 0, "ARGS: unknown args [%s]", unknown);
 	return 0;
 }
 

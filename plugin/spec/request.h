@@ -96,7 +96,7 @@ struct cni_args {
  *		(`ARGS: unknown args ["K=V"]`) unless IgnoreUnknown is 1 or true; all pairs are kept in @ret,
  *		except unknown ones that do not fit
  *
- * Return: 0 or -EINVAL with code 4 (`ARGS: invalid pair "x"`; a value may not contain '='; more than
+ * Return: 0 or -EINVAL with code 999, as upstream (`ARGS: invalid pair "x"`; a value may not contain '='; more than
  * CNI_ARGS_MAX pairs; a known key with a value that does not fit).
  */
 int cni_args_parse(const char *text, const char *const known[], struct cni_args *ret,

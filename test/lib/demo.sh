@@ -10,6 +10,8 @@ set -euo pipefail
 
 bin=$(cd "${1:?usage: demo.sh BINDIR}" && pwd)
 pods=${DEMO_PODS:-3}
+peer=${PEER_BIN_DIR:-/usr/lib/cni}
+rounds=15
 conf='{"cniVersion": "1.0.0", "name": "demo", "type": "cnida", "mode": "bridge", "bridge": "cni0",
 	"isDefaultGateway": true, "hairpinMode": true, "ipMasq": true,
 	"ipam": {"type": "host-local", "ranges": [[{"subnet": "10.244.7.0/24"}], [{"subnet": "fd00:10:244:7::/64"}]]}}'
@@ -29,7 +31,7 @@ ms()
 cni()
 {
 	CNI_COMMAND=$1 CNI_CONTAINERID=demo-$2 CNI_NETNS=/run/netns/$2 CNI_IFNAME=eth0 CNI_PATH=$bin \
-		"$bin/cnida" <<< "$conf"
+		CNI_ARGS="IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=$2" "$bin/cnida" <<< "$conf"
 }
 
 # address POD FAMILY
@@ -78,10 +80,47 @@ done
 try "pod1 to the node" ip netns exec pod1 ping -n -c 2 -i 0.2 -W 2 10.244.7.1
 try "the node to pod1" ping -n -c 2 -i 0.2 -W 2 "$(address pod1 4)"
 
-title "What is on the node"
-ip -br link show master cni0 | sed 's/^/  /'
-find /var/lib/cni/networks/demo -type f -printf '  %p\n' | sort
-nft list tables | sed 's/^/  /'
+title "What the node has: cnida list"
+"$bin/cnida" list | sed 's/^/  /'
+
+# compare_add BIN NAME SUBNET N - ADD one pod of a plain bridge network with bridge + host-local, print the milliseconds
+compare_add()
+{
+	local start=$EPOCHREALTIME
+
+	CNI_COMMAND=ADD CNI_CONTAINERID=$2-$4 CNI_NETNS=/run/netns/$2-$4 CNI_IFNAME=eth0 CNI_PATH=$1 "$1/bridge" > "/run/$2.out" \
+		<<< '{"cniVersion": "1.0.0", "name": "'"$2"'", "type": "bridge", "bridge": "br-'"$2"'", "isDefaultGateway": true,
+		"ipam": {"type": "host-local", "subnet": "'"$3"'"}}' || { cat "/run/$2.out" >&2; return 1; }
+	ms "$start"
+	echo
+}
+
+# median - of the numbers on standard input
+median()
+{
+	sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'
+}
+
+title "Beside Debian's bridge + host-local: $rounds ADDs each, taking turns, medians"
+if [ -x "$peer/bridge" ] && [ -x "$peer/host-local" ]; then
+	for ((i = 1; i <= rounds; i++)); do
+		ip netns add "ours-$i"
+		ip netns add "theirs-$i"
+		compare_add "$bin" ours 10.245.0.0/24 "$i" >> /run/ours || bad=1
+		compare_add "$peer" theirs 10.246.0.0/24 "$i" >> /run/theirs || bad=1
+	done
+	ours=$(median < /run/ours)
+	theirs=$(median < /run/theirs)
+	printf '  cnida %s ms, Debian %s ms: %s times faster\n' "$ours" "$theirs" \
+		"$(awk -v a="$ours" -v b="$theirs" 'BEGIN { printf "%.1f", b / a }')"
+	for ((i = 1; i <= rounds; i++)); do
+		ip netns del "ours-$i"
+		ip netns del "theirs-$i"
+	done
+	"$bin/cnida" gc | tail -n 1 | sed 's/^/  cnida gc: /'
+else
+	echo "  $peer has no bridge and host-local: nothing to compare with"
+fi
 
 title "Detaching them"
 for ((i = 1; i <= pods; i++)); do

@@ -135,8 +135,7 @@ static const struct mutation {
 	  "ip link set other0 name $HOST; ip link set $HOST up; ip route add $IP4 dev $HOST scope host 2>/dev/null; "
 	  "ip -6 addr add fd00:79::1/128 dev $HOST nodad 2>/dev/null; ip -6 route add $IP6 dev $HOST 2>/dev/null; :",
 	  "interface: expected cni*, found no such interface" },
-	{ "MAC of the host link", 0,
-	  "ip link set $HOST address 02:00:00:00:00:98",
+	{ "MAC of the host link", 0, "ip link set $HOST address 02:00:00:00:00:98",
 	  "ip link set $HOST address $HOST_MAC",
 	  "MAC of cni*: expected *:*, found 02:00:00:00:00:98" },
 	{ "host link out of the bridge", BRIDGE, "ip link set $HOST nomaster", NULL,
@@ -153,32 +152,27 @@ static const struct mutation {
 	{ "isolation off", FLAGS, "ip link set $HOST type bridge_slave isolated off",
 	  "ip link set $HOST type bridge_slave isolated on",
 	  "port isolation of cni*: expected on, found off" },
-	{ "port disabled", BRIDGE, "ip link set chk0 type bridge stp_state 1; ip link set $HOST type bridge_slave state 0",
-	  "ip link set $HOST type bridge_slave state 3; ip link set chk0 type bridge stp_state 0",
-	  "cni*: expected a forwarding port, found disabled" },
 	{ "gateway address of the host link removed", PTP, "ip addr del 10.79.0.1/32 dev $HOST",
-	  "ip addr add 10.79.0.1/32 dev $HOST",
-	  "gateway address of cni*: expected 10.79.0.1/32, found no such address" },
+	  NULL, "gateway address of cni*: expected 10.79.0.1/32, found no such address" },
 	{ "IPv6 gateway address of the host link removed", PTP | V6,
 	  "ip addr del fd00:79::1/128 dev $HOST", "ip addr add fd00:79::1/128 dev $HOST nodad",
 	  "gateway address of cni*: expected fd00:79::1/128, found no such address" },
 	{ "route to the pod removed", PTP, "ip route del $IP4",
 	  "ip route add $IP4 dev $HOST scope host",
-	  "cni*: expected a route to the pod's address *, found none" },
+	  "cni*: expected a route to *, found no such route" },
 	{ "IPv6 route to the pod removed", PTP | V6, "ip -6 route del $IP6",
-	  "ip -6 route add $IP6 dev $HOST",
-	  "cni*: expected a route to the pod's address *, found none" },
+	  "ip -6 route add $IP6 dev $HOST", "cni*: expected a route to *, found no such route" },
 	/* What pods share. */
 	{ "promiscuous mode off", PROMISC, "ip link set chk0 promisc off",
 	  "ip link set chk0 promisc on", "promiscuous mode of chk0: expected on, found off" },
 	{ "bridge deleted", BRIDGE, "ip link del chk0", NULL,
 	  "interface: expected chk0, found no such interface" },
-	{ "bridge is another kind", BRIDGE, "ip link del chk0; ip link add chk0 type veth peer chk8", "+ip link del chk0",
+	{ "bridge is another kind", BRIDGE,
+	  "ip link del chk0; ip link add chk0 type veth peer chk8", "+ip link del chk0",
 	  "chk0: expected bridge, found veth" },
 	{ "bridge down", BRIDGE, "ip link set chk0 down", NULL,
 	  "link of chk0: expected on, found off" },
-	{ "MAC of the bridge", BRIDGE,
-	  "ip link set chk0 address 02:00:00:00:00:97",
+	{ "MAC of the bridge", BRIDGE, "ip link set chk0 address 02:00:00:00:00:97",
 	  "ip link set chk0 address $BR_MAC",
 	  "MAC of chk0: expected *:*, found 02:00:00:00:00:97" },
 	{ "gateway address removed", BRIDGE, "ip addr del 10.79.0.1/24 dev chk0",
@@ -213,8 +207,9 @@ static const struct mutation {
 	/* Addresses. */
 	{ "reservation deleted", 0, "rm " STORE "/check/$IP4",
 	  "printf '%s\\r\\neth0' $ID >" STORE "/check/$IP4", "host-local: *" },
-	{ "reservation given to another", 0, "printf 'other\\r\\neth0' >" STORE "/check/$IP4",
-	  "printf '%s\\r\\neth0' $ID >" STORE "/check/$IP4", "host-local: *" },
+	{ "reservation given to another", 0,
+	  "cd " STORE "/check; rm $IP4; printf 'other\\r\\neth0' >$IP4",
+	  "cd " STORE "/check; rm $IP4; printf '%s\\r\\neth0' $ID >$IP4", "host-local: *" },
 	{ "IPv6 reservation deleted", V6, "rm " STORE "/check/$IP6",
 	  "printf '%s\\r\\neth0' $ID >" STORE "/check/$IP6", "host-local: *" },
 };
@@ -388,6 +383,17 @@ static void reattach(const struct kind *k)
 		exit(2);
 }
 
+/* After a repair that was none: what comes next shall not fail for the same reason. */
+static void start_anew(const struct kind *k)
+{
+	detach_pod(k);
+	remove_tree("/run/cnida");
+	if (system("ip link del chk0 2>/dev/null; nft flush ruleset; rm -rf " STORE "/check") !=
+	            0 ||
+	    !attach_pod(k))
+		exit(2);
+}
+
 static void shell(const struct kind *k, const char *what, const char *command)
 {
 	char *name = textf("%s, %s", k->name, what);
@@ -398,9 +404,11 @@ static void shell(const struct kind *k, const char *what, const char *command)
 }
 
 /* CHECK succeeds. A port or a link that has just come up may take the kernel a moment. */
-static void good_check(const struct kind *k, const char *what, const char *when, const char *prev,
+static bool good_check(const struct kind *k, const char *what, const char *when, const char *prev,
                        int tries)
 {
+	bool good;
+
 	char *name = textf("%s, %s, %s", k->name, what, when), *text = with_prev(conf, prev);
 	struct plugin_run run;
 
@@ -410,11 +418,12 @@ static void good_check(const struct kind *k, const char *what, const char *when,
 		usleep(10000);
 		exec_verb(k, "CHECK", text, &run);
 	}
-	expect(suite, run.rc == 0 && !run_problem(&run, "CHECK"), name, "exit 0 and no output",
-	       "%s", run_brief(&run));
+	good = expect(suite, run.rc == 0 && !run_problem(&run, "CHECK"), name,
+	              "exit 0 and no output", "%s", run_brief(&run));
 	plugin_run_free(&run);
 	free(text);
 	free(name);
+	return good;
 }
 
 /* CHECK fails, and its message says what was expected and found. */
@@ -431,8 +440,9 @@ static void bad_check(const struct kind *k, const char *what, const char *prev, 
 	msg = value(doc, "msg");
 	expect(suite,
 	       run.rc == 1 && !run_problem(&run, "CHECK") && text_matches(wrong, msg) &&
-		       /* host-local's texts are upstream's */
-		       (strncmp(msg, "host-local: ", 12) == 0 || (strstr(msg, "expected ") && strstr(msg, "found "))),
+	               /* host-local's texts are upstream's */
+	               (strncmp(msg, "host-local: ", 12) == 0 ||
+	                (strstr(msg, "expected ") && strstr(msg, "found "))),
 	       name, expected, "%s", run_brief(&run));
 	json_decref(doc);
 	plugin_run_free(&run);
@@ -448,11 +458,13 @@ static void try_mutation(const struct kind *k, const struct mutation *m)
 	if ((k->has & m->needs) != m->needs)
 		return;
 	shell(k, m->name, m->command);
-	bad_check(k, m->name, result, m->wrong);	if (m->repair)
+	bad_check(k, m->name, result, m->wrong);
+	if (m->repair)
 		shell(k, m->name, m->repair + (*m->repair == '+'));
 	if (!m->repair || *m->repair == '+')
 		reattach(k);
-	good_check(k, m->name, "repaired", result, 20);
+	if (!good_check(k, m->name, "repaired", result, 20))
+		start_anew(k);
 }
 
 /* Replaces "$NAME" by its value in the environment; malloc'ed. */

@@ -170,7 +170,8 @@ static unsigned int stride_for(const struct suite *s)
 		best = run.wall_ns < best ? run.wall_ns : best;
 		plugin_run_free(&run);
 	}
-	return best < 5000000 ? 1 : (unsigned int)(best / 2500000);
+	/* 3 has no factor in common with the number of values per key: every value gets its turn. */
+	return best < 4000000 ? 1 : 3;
 }
 
 static void run_type(struct suite *s, const char *type, const char *version, unsigned int stride)
@@ -206,7 +207,7 @@ static void run_types(struct suite *s, const char *const types[])
 	if (chdir(MALFORMED_STORE) < 0)
 		exit(2);
 	if (stride > 1)
-		fprintf(stderr, "plugin/%s: slow plugins, every %uth input only\n", s->name,
+		fprintf(stderr, "plugin/%s: slow plugins, 1 input of %u only\n", s->name,
 		        stride);
 	state_take(folders, &before);
 	for (size_t i = 0; types[i]; i++)

@@ -150,7 +150,8 @@ node_setup()
 {
 	mkdir -p "$work/node" && mount -t tmpfs node "$work/node" || return 1
 	mkdir -p /opt/cni/bin /opt/cni/peer /etc/cni/net.d /run/netns
-	mount --bind "$CNI_BIN_DIR" /opt/cni/bin || return 1
+	# A copy: the folder may be built anew meanwhile.
+	cp -a "$CNI_BIN_DIR/." /opt/cni/bin || return 1
 	if [ -d "$PEER_BIN_DIR" ]; then mount --bind "$PEER_BIN_DIR" /opt/cni/peer || return 1; fi
 	# Debian's runtimes search here too: nothing shall be found by accident.
 	if [ -d /usr/lib/cni ]; then mount -t tmpfs none /usr/lib/cni || return 1; fi

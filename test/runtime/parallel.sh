@@ -6,7 +6,7 @@
 # others do. No call may fail, no address may be in two hands, nothing may be left. The times are printed, not judged.
 #
 # PODS, PARALLEL	default 110 and 16
-# ROUNDS		default 10 for the first, half of it for the others; upstream, which takes far longer, gets 1
+# ROUNDS		default 10 for the first, a third of it for the others; upstream, which takes far longer, gets 1
 set -u
 . "$(dirname "$0")/lib.sh"
 
@@ -57,11 +57,11 @@ for ((i = 0; i < pods; i++)); do names+=("$id_prefix$i"); done
 pod_netns "${names[@]}"
 
 load "bridge, in phases" bridge "$rounds"
-load "bridge, churn" bridge "$(((rounds + 1) / 2))" -churn
-load "ptp, churn" ptp "$(((rounds + 1) / 2))" -churn
+load "bridge, churn" bridge "$(((rounds + 2) / 3))" -churn
+load "ptp, churn" ptp "$(((rounds + 2) / 3))" -churn
 if [ -e /opt/cni/bin/cnida ]; then
-	load "cnida, in phases" cnida "$(((rounds + 1) / 2))"
-	load "cnida ptp, churn" cnida:ptp "$(((rounds + 1) / 2))" -churn
+	load "cnida, in phases" cnida "$(((rounds + 2) / 3))"
+	load "cnida ptp, churn" cnida:ptp "$(((rounds + 2) / 3))" -churn
 fi
 
 # The first calls after a boot or a flush of the rules, which make and fill the tables, several at a time.

@@ -25,7 +25,7 @@ __attribute__((unused)) static void util_setup(void)
 {
 	/* ext4 is slow at what these tests do all the time: reusing inodes that have just been freed. */
 	(void)snprintf(util_top, sizeof(util_top), "%s/cnida-ipam-XXXXXX",
-		       access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+	               access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	cr_assert(mkdtemp(util_top), "no folder for the test");
 	(void)snprintf(util_data, sizeof(util_data), "%s/data", util_top);
 	(void)snprintf(util_index, sizeof(util_index), "%s/index", util_top);
@@ -98,7 +98,7 @@ __attribute__((unused)) static const char *util_text(const struct ip_addr *a)
 
 __attribute__((unused)) static struct store_owner util_owner(const char *id)
 {
-	return (struct store_owner){ .container_id = id, .ifname = "eth0", .netns = "" };
+	return (struct store_owner) { .container_id = id, .ifname = "eth0", .netns = "" };
 }
 
 __attribute__((unused)) static void util_open(struct store *s, const char *network)
@@ -147,17 +147,22 @@ __attribute__((unused)) static const char *util_owned(const char *network, const
 	qsort(found, (size_t)n, sizeof(found[0]), (int (*)(const void *, const void *))ip_cmp);
 	text[0] = '\0';
 	for (int i = 0; i < n; i++)
-		(void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s", i ? " " : "",
-			       util_text(&found[i]));
+		(void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "%s%s",
+		               i ? " " : "", util_text(&found[i]));
 	return text;
 }
 
 /* A request as the protocol layer would hand it over; @config must name network and version. */
-__attribute__((unused)) static struct request util_request(enum cni_verb verb, const char *id, const char *args,
-							    const char *config)
+__attribute__((unused)) static struct request util_request(enum cni_verb verb, const char *id,
+                                                           const char *args, const char *config)
 {
 	json_error_t je;
-	struct request r = { .verb = verb, .container_id = id, .netns = "", .ifname = "eth0", .args = args, .path = "" };
+	struct request r = { .verb = verb,
+		             .container_id = id,
+		             .netns = "",
+		             .ifname = "eth0",
+		             .args = args,
+		             .path = "" };
 	const char *version;
 
 	r.config = json_loads(config, 0, &je);

@@ -8,15 +8,17 @@
 
 static struct ip_addr v4(unsigned int i)
 {
-	return (struct ip_addr){ .family = AF_INET,
-				 .bytes = { 10, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i } };
+	return (struct ip_addr) { .family = AF_INET,
+		                  .bytes = { 10, (uint8_t)(i >> 16), (uint8_t)(i >> 8),
+		                             (uint8_t)i } };
 }
 
 static struct ip_addr v6(unsigned int i)
 {
-	return (struct ip_addr){ .family = AF_INET6,
-				 .bytes = { 0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, (uint8_t)(i >> 24),
-					    (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i } };
+	return (struct ip_addr) { .family = AF_INET6,
+		                  .bytes = { 0x20, 1, 0xd, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0,
+		                             (uint8_t)(i >> 24), (uint8_t)(i >> 16),
+		                             (uint8_t)(i >> 8), (uint8_t)i } };
 }
 
 /* The first free address as a loop over all of them finds it */
@@ -28,17 +30,17 @@ static int model_next(const uint64_t *owner, unsigned int from, unsigned int las
 	return -1;
 }
 
-static void check_next(const struct index *x, const uint64_t *owner, struct ip_addr (*addr)(unsigned int),
-		       unsigned int from, unsigned int last)
+static void check_next(const struct index *x, const uint64_t *owner,
+                       struct ip_addr (*addr)(unsigned int), unsigned int from, unsigned int last)
 {
 	struct ip_addr a = addr(from), b = addr(last), got, want;
 	int m = model_next(owner, from, last);
 	bool found = index_next_free(x, &a, &b, &got);
 
 	want = addr(m < 0 ? 0 : (unsigned int)m);
-	cr_assert(found == (m >= 0) && (!found || ip_eq(&got, &want)), "next of [%s, %s]: expected %s, got %s",
-		  util_text(&a), util_text(&b), m < 0 ? "none" : util_text(&want),
-		  found ? util_text(&got) : "none");
+	cr_assert(found == (m >= 0) && (!found || ip_eq(&got, &want)),
+	          "next of [%s, %s]: expected %s, got %s", util_text(&a), util_text(&b),
+	          m < 0 ? "none" : util_text(&want), found ? util_text(&got) : "none");
 }
 
 static void random_walk(struct ip_addr (*addr)(unsigned int), unsigned int seed)
@@ -66,15 +68,17 @@ static void random_walk(struct ip_addr (*addr)(unsigned int), unsigned int seed)
 			owner[i] = 0;
 			taken--;
 		}
-		cr_assert(index_taken(x, &a) == (owner[i] != 0), "step %d: %s", step, util_text(&a));
-		cr_assert(index_count(x) == taken, "step %d: expected %u taken, got %zu", step, taken,
-			  index_count(x));
+		cr_assert(index_taken(x, &a) == (owner[i] != 0), "step %d: %s", step,
+		          util_text(&a));
+		cr_assert(index_count(x) == taken, "step %d: expected %u taken, got %zu", step,
+		          taken, index_count(x));
 		if (step % 50 == 0) {
 			size_t n = index_owned(x, who, found, 64), m = 0;
 
 			for (unsigned int k = 0; k < MODEL; k++)
 				m += owner[k] == who;
-			cr_assert(n == (m < 64 ? m : 64), "step %d: owner has %zu, expected %zu", step, n, m);
+			cr_assert(n == (m < 64 ? m : 64), "step %d: owner has %zu, expected %zu",
+			          step, n, m);
 		}
 		check_next(x, owner, addr, i, MODEL - 1);
 	}
@@ -104,12 +108,14 @@ Test(index, edges)
 		{ "end of the IPv4 space", "255.255.255.255", "255.255.255.255", "none" },
 		{ "end of the IPv6 space", "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
 		  "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "none" },
-		{ "carry over all bytes", "2001:db8::ffff:ffff", "2001:db8:0:1::", "2001:db8::1:0:0" },
+		{ "carry over all bytes", "2001:db8::ffff:ffff",
+		  "2001:db8:0:1::", "2001:db8::1:0:0" },
 		{ "families apart", "10.1.0.63", "fd00::1", "none" },
 		{ "IPv6 with the bytes of a taken IPv4", "a01:3f::", "a01:3f::", "a01:3f::" },
 	};
 	static const char *const taken[] = { "10.1.0.63", "255.255.255.255",
-					     "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff", "2001:db8::ffff:ffff" };
+		                             "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+		                             "2001:db8::ffff:ffff" };
 	struct index *x = index_new();
 
 	for (size_t i = 0; i < sizeof(taken) / sizeof(taken[0]); i++) {
@@ -121,10 +127,11 @@ Test(index, edges)
 	cr_expect(index_count(x) == 4, "4 taken, got %zu", index_count(x));
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct ip_addr from = util_ip(cases[i].from), last = util_ip(cases[i].last), got;
-		const char *text = index_next_free(x, &from, &last, &got) ? util_text(&got) : "none";
+		const char *text =
+			index_next_free(x, &from, &last, &got) ? util_text(&got) : "none";
 
-		cr_expect(strcmp(text, cases[i].expect) == 0, "%s: expected %s, got %s", cases[i].name,
-			  cases[i].expect, text);
+		cr_expect(strcmp(text, cases[i].expect) == 0, "%s: expected %s, got %s",
+		          cases[i].name, cases[i].expect, text);
 	}
 	index_close(x);
 }
@@ -158,7 +165,8 @@ Test(index_file, life)
 	cr_expect(!index_open("t"), "there is none yet");
 	publish(5000);
 	(void)snprintf(path, sizeof(path), "%s/t", util_index);
-	cr_assert(stat(path, &st) == 0 && (st.st_mode & 07777) == 0600, "mode %o, expected 0600", st.st_mode);
+	cr_assert(stat(path, &st) == 0 && (st.st_mode & 07777) == 0600, "mode %o, expected 0600",
+	          st.st_mode);
 	x = index_open("t");
 	cr_assert(x && index_count(x) == 5000 && index_fresh(x, &stamp));
 	for (int i = 0; i < 4; i++) {
@@ -192,8 +200,10 @@ Test(index_file, life)
 	x = index_open("t");
 	a = v4(0);
 	got = v4(19999);
-	cr_assert(x && index_fresh(x, &stamp) && index_count(x) == 19999, "grown: %zu", index_count(x));
-	cr_expect(index_next_free(x, &a, &got, &got) && ip_eq(&got, &(struct ip_addr){ AF_INET, { 10, 0, 0, 3 } }));
+	cr_assert(x && index_fresh(x, &stamp) && index_count(x) == 19999, "grown: %zu",
+	          index_count(x));
+	cr_expect(index_next_free(x, &a, &got, &got) &&
+	          ip_eq(&got, &(struct ip_addr) { AF_INET, { 10, 0, 0, 3 } }));
 	index_close(x);
 	(void)snprintf(path, sizeof(path), "%s/t.new", util_index);
 	cr_expect(access(path, F_OK) != 0, "nothing is left beside it");
@@ -265,7 +275,8 @@ Test(index_file, damaged)
 			continue;
 		util_write(path, good, (size_t)(len < st.st_size ? len : st.st_size));
 		cr_assert(truncate(path, len) == 0);
-		cr_expect(!index_open("t"), "%ld of %ld bytes were accepted", (long)len, (long)st.st_size);
+		cr_expect(!index_open("t"), "%ld of %ld bytes were accepted", (long)len,
+		          (long)st.st_size);
 	}
 	free(good);
 	free(bytes);

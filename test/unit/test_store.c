@@ -36,7 +36,7 @@ Test(store, bytes)
 	util_open(&s, "net");
 	cr_assert(store_reserve(&s, &v4, &owner, &e) == 0, "%s", e.msg);
 	cr_assert(store_reserve(&s, &v6, &owner, &e) == 0, "%s", e.msg);
-	store_last_set(&s, 0, &(struct ip_addr){ AF_INET, { 10, 200, 100, 250 } });
+	store_last_set(&s, 0, &(struct ip_addr) { AF_INET, { 10, 200, 100, 250 } });
 	store_last_set(&s, 0, &v4);
 	store_last_set(&s, 1, &v6);
 	store_close(&s);
@@ -44,20 +44,22 @@ Test(store, bytes)
 	cr_expect(strcmp(util_read(util_path("net", "10.9.1.5")), ID64 "\r\neth0") == 0);
 	cr_expect(strcmp(util_read(util_path("net", "2001:db8::6")), ID64 "\r\neth0") == 0);
 	cr_expect(strcmp(util_read(util_path("net", "last_reserved_ip.0")), "10.9.1.5") == 0, "%s",
-		  util_read(util_path("net", "last_reserved_ip.0")));
+	          util_read(util_path("net", "last_reserved_ip.0")));
 	cr_expect(strcmp(util_read(util_path("net", "last_reserved_ip.1")), "2001:db8::6") == 0);
 	cr_expect(mode_of(util_path("net", "10.9.1.5")) == 0600);
 	cr_expect(mode_of(util_path("net", "last_reserved_ip.0")) == 0600);
-	cr_expect(mode_of(util_path("net", "lock")) == 0750, "lock: %o", mode_of(util_path("net", "lock")));
-	cr_expect(mode_of(util_path("net", ".")) == 0755, "folder: %o", mode_of(util_path("net", ".")));
+	cr_expect(mode_of(util_path("net", "lock")) == 0750, "lock: %o",
+	          mode_of(util_path("net", "lock")));
+	cr_expect(mode_of(util_path("net", ".")) == 0755, "folder: %o",
+	          mode_of(util_path("net", ".")));
 	cr_expect(stat(util_path("net", "lock"), &st) == 0 && st.st_size == 0, "lock is empty");
 
 	if (getxattr(util_path("net", "10.9.1.5"), STORE_XATTR, tag, sizeof(tag) - 1) < 0)
 		cr_skip_test("no extended attributes here: %s", strerror(errno));
 	cr_assert(stat("/proc/self/ns/net", &ns) == 0);
 	(void)snprintf(boot, sizeof(boot), "%s", util_read("/proc/sys/kernel/random/boot_id"));
-	(void)snprintf(expect, sizeof(expect), "%.8s %lu:%lu /proc/self/ns/net", boot, (unsigned long)ns.st_dev,
-		       (unsigned long)ns.st_ino);
+	(void)snprintf(expect, sizeof(expect), "%.8s %lu:%lu /proc/self/ns/net", boot,
+	               (unsigned long)ns.st_dev, (unsigned long)ns.st_ino);
 	cr_expect(strcmp(tag, expect) == 0, "tag: expected \"%s\", got \"%s\"", expect, tag);
 }
 
@@ -70,7 +72,8 @@ Test(store, tags)
 		{ "01234567 4:77 cni-1", "01234567", "/run/netns/cni-1", 77 },
 		{ "01234567 4:77 /a/b", "01234567", "/a/b", 77 },
 		{ "01234567 0:0 ", "01234567", "", 0 },
-		{ "01234567-0123-0123-0123-0123456789ab 4:77 /a b", "01234567-0123-0123-0123-0123456789ab", "/a b", 77 },
+		{ "01234567-0123-0123-0123-0123456789ab 4:77 /a b",
+		  "01234567-0123-0123-0123-0123456789ab", "/a b", 77 },
 		{ "0123456 4:77 /a", "", "", 0 },
 		{ "01234567 4 /a", "", "", 0 },
 		{ "01234567 4:77", "", "", 0 },
@@ -93,18 +96,23 @@ Test(store, tags)
 		if (setxattr(path, STORE_XATTR, cases[i].tag, strlen(cases[i].tag), 0) < 0)
 			cr_skip_test("no extended attributes here: %s", strerror(errno));
 		cr_assert(entry_load(fd, &a, &got) == 0);
-		cr_expect(strcmp(got.boot_id, cases[i].boot) == 0 && strcmp(got.netns, cases[i].netns) == 0 &&
-				  got.netns_ino == cases[i].ino,
-			  "\"%s\": expected %s, %s, %llu, got %s, %s, %llu", cases[i].tag, cases[i].boot,
-			  cases[i].netns, cases[i].ino, got.boot_id, got.netns, got.netns_ino);
+		cr_expect(strcmp(got.boot_id, cases[i].boot) == 0 &&
+		                  strcmp(got.netns, cases[i].netns) == 0 &&
+		                  got.netns_ino == cases[i].ino,
+		          "\"%s\": expected %s, %s, %llu, got %s, %s, %llu", cases[i].tag,
+		          cases[i].boot, cases[i].netns, cases[i].ino, got.boot_id, got.netns,
+		          got.netns_ino);
 		(void)close(fd);
 	}
-	cr_expect(strcmp(entry_tag(&owner, "0123456789", buf, sizeof(buf)), "01234567 0:0 cni-5") == 0, "%s", buf);
+	cr_expect(strcmp(entry_tag(&owner, "0123456789", buf, sizeof(buf)), "01234567 0:0 cni-5") ==
+	                  0,
+	          "%s", buf);
 }
 
 Test(store, names)
 {
-	static const char *const bad[] = { "", ".", "..", "../x", "a/b", ".hidden", "-x", "a b", "a\nb", "ä" };
+	static const char *const bad[] = { "",        ".",  "..",  "../x", "a/b",
+		                           ".hidden", "-x", "a b", "a\nb", "ä" };
 	char longest[300];
 	struct store s;
 	struct err e;
@@ -130,7 +138,8 @@ Test(store, owners)
 	struct err e;
 
 	cr_expect(util_reserve("net", "c1", "10.0.0.2") == 0);
-	cr_expect(util_reserve("net", "c1", "10.0.0.2") == -EEXIST, "not twice, not for the owner either");
+	cr_expect(util_reserve("net", "c1", "10.0.0.2") == -EEXIST,
+	          "not twice, not for the owner either");
 	cr_expect(util_reserve("net", "c2", "10.0.0.2") == -EEXIST);
 	cr_expect(util_reserve("net", "c1", "fd00::2") == 0);
 	cr_expect(util_reserve("other", "c1", "10.0.0.2") == 0, "networks are apart");
@@ -140,16 +149,20 @@ Test(store, owners)
 	cr_expect(store_release_addr(&s, &c, &eth1, &e) == 0, "nobody's address");
 	cr_expect(store_count(&s) == 3, "count: %ld", store_count(&s));
 	store_close(&s);
-	cr_expect(strcmp(util_owned("net", "c1"), "10.0.0.2 fd00::2") == 0, "%s", util_owned("net", "c1"));
+	cr_expect(strcmp(util_owned("net", "c1"), "10.0.0.2 fd00::2") == 0, "%s",
+	          util_owned("net", "c1"));
 	cr_expect(util_release("net", "c1") == 2);
 	cr_expect(util_release("net", "c1") == 0, "again");
 	cr_expect(util_release("net", "") == 0, "no ID is no owner");
-	cr_expect(strcmp(util_read(util_path("net", "10.0.0.3")), "c1\r\neth1") == 0, "the other interface stays");
+	cr_expect(strcmp(util_read(util_path("net", "10.0.0.3")), "c1\r\neth1") == 0,
+	          "the other interface stays");
 	/* The format before ifnames: released by any interface, but only if the owner has nothing newer. */
 	util_write(util_path("net", "10.0.0.9"), "c1\n", 3);
 	util_write(util_path("net", "10.0.0.8"), "c1\r\neth0", 8);
-	cr_expect(strcmp(util_owned("net", "c1"), "10.0.0.8 10.0.0.9") == 0, "%s", util_owned("net", "c1"));
-	cr_expect(util_release("net", "c1") == 1 && util_release("net", "c1") == 1 && util_release("net", "c1") == 0);
+	cr_expect(strcmp(util_owned("net", "c1"), "10.0.0.8 10.0.0.9") == 0, "%s",
+	          util_owned("net", "c1"));
+	cr_expect(util_release("net", "c1") == 1 && util_release("net", "c1") == 1 &&
+	          util_release("net", "c1") == 0);
 	/* Nobody's file can be given back by naming nobody. */
 	util_write(util_path("net", "10.0.0.4"), "", 0);
 	util_open(&s, "net");
@@ -189,8 +202,10 @@ Test(store, nobodys_files)
 				(void)nftw(util_index, util_remove, 16, FTW_DEPTH | FTW_PHYS);
 			util_write(path, cases[i].text, cases[i].len);
 			r = util_reserve("net", "new", "10.0.0.77");
-			cr_expect(r == (cases[i].taken ? -EEXIST : 0), "%s: got %d", cases[i].name, r);
-			cr_expect(util_release("net", "new") == !cases[i].taken, "%s: release", cases[i].name);
+			cr_expect(r == (cases[i].taken ? -EEXIST : 0), "%s: got %d", cases[i].name,
+			          r);
+			cr_expect(util_release("net", "new") == !cases[i].taken, "%s: release",
+			          cases[i].name);
 			(void)unlink(path);
 		}
 	}
@@ -212,7 +227,8 @@ Test(store, others_in_the_same_tick)
 		cr_assert(store_reserve(&s, &a, &ours, &e) == 0, "round %d: %s", i, e.msg);
 		store_close(&s);
 		util_write(util_path("net", "10.0.0.3"), "theirs\r\neth0", 12);
-		cr_assert(util_release("net", "theirs") == 1, "round %d: their ADD was not seen", i);
+		cr_assert(util_release("net", "theirs") == 1, "round %d: their ADD was not seen",
+		          i);
 
 		util_open(&s, "net");
 		found = util_ip("10.0.0.4");
@@ -220,7 +236,8 @@ Test(store, others_in_the_same_tick)
 		store_close(&s);
 		cr_assert(unlink(util_path("net", "10.0.0.4")) == 0);
 		util_open(&s, "net");
-		cr_assert(store_next_free(&s, &found, &found, &found), "round %d: their DEL was not seen", i);
+		cr_assert(store_next_free(&s, &found, &found, &found),
+		          "round %d: their DEL was not seen", i);
 		store_close(&s);
 		cr_assert(util_release("net", "ours") == 1, "round %d", i);
 	}
@@ -247,9 +264,11 @@ Test(store, others_with_the_same_mtime)
 	cr_assert(utimensat(AT_FDCWD, util_path("net", "."), times, 0) == 0);
 
 	util_open(&s, "net");
-	cr_assert(store_last_get(&s, 0, &free_addr) && strcmp(util_text(&free_addr), "10.0.0.3") == 0);
+	cr_assert(store_last_get(&s, 0, &free_addr) &&
+	          strcmp(util_text(&free_addr), "10.0.0.3") == 0);
 	free_addr = util_ip("10.0.0.3");
-	cr_expect(!store_next_free(&s, &free_addr, &free_addr, &free_addr), "their address is taken");
+	cr_expect(!store_next_free(&s, &free_addr, &free_addr, &free_addr),
+	          "their address is taken");
 	store_close(&s);
 
 	/* The same, seen by a DEL; and a DEL of theirs, seen by a refresh. */
@@ -266,9 +285,11 @@ Test(store, others_with_the_same_mtime)
 	cr_assert(utimensat(AT_FDCWD, util_path("net", "."), times, 0) == 0);
 	util_open(&s, "net");
 	a = util_ip("10.0.0.2");
-	cr_expect(store_refresh(&s, &e) == 0 && store_next_free(&s, &a, &a, &a), "refresh finds what they gave back");
+	cr_expect(store_refresh(&s, &e) == 0 && store_next_free(&s, &a, &a, &a),
+	          "refresh finds what they gave back");
 	store_close(&s);
-	cr_expect(strcmp(util_owned("net", "ours"), "") == 0, "a claim without its file is dropped");
+	cr_expect(strcmp(util_owned("net", "ours"), "") == 0,
+	          "a claim without its file is dropped");
 }
 
 static void index_path_of(char *path, size_t cap)
@@ -288,8 +309,14 @@ static void index_path_of(char *path, size_t cap)
 /* The writer dies after it changed the files and before the index says so, in all the ways there are. */
 Test(store, dead_writers)
 {
-	static const char *const ways[] = { "dirty mark", "truncated", "empty", "garbage", "garbage behind the header",
-					    "removed", "an older copy", "leftover .new" };
+	static const char *const ways[] = { "dirty mark",
+		                            "truncated",
+		                            "empty",
+		                            "garbage",
+		                            "garbage behind the header",
+		                            "removed",
+		                            "an older copy",
+		                            "leftover .new" };
 	char path[256], *copy;
 	struct stat st;
 	FILE *f;
@@ -299,7 +326,8 @@ Test(store, dead_writers)
 		struct stat folder;
 		struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { 0 } };
 
-		cr_assert(util_reserve("net", "alive", "10.0.0.2") == 0 && util_reserve("net", "dead", "10.0.0.3") == 0);
+		cr_assert(util_reserve("net", "alive", "10.0.0.2") == 0 &&
+		          util_reserve("net", "dead", "10.0.0.3") == 0);
 		index_path_of(path, sizeof(path));
 		cr_assert(stat(path, &st) == 0 && stat(util_path("net", "."), &folder) == 0);
 		f = fopen(path, "r+");
@@ -339,7 +367,8 @@ Test(store, dead_writers)
 		cr_expect(util_reserve("net", "x", "10.0.0.4") == -EEXIST, "%s: late", ways[i]);
 		cr_expect(util_release("net", "late") == 1, "%s: late", ways[i]);
 		cr_expect(util_reserve("net", "x", "10.0.0.3") == 0, "%s: free", ways[i]);
-		cr_expect(util_release("net", "alive") == 1 && util_release("net", "x") == 1, "%s: alive", ways[i]);
+		cr_expect(util_release("net", "alive") == 1 && util_release("net", "x") == 1,
+		          "%s: alive", ways[i]);
 	}
 }
 
@@ -350,7 +379,9 @@ Test(store, no_index_folder)
 
 	index_dir = "/proc/nonexistent/index";
 	for (int i = 0; i < 3; i++)
-		cr_expect(util_reserve("net", "c1", (const char *[]){ "10.0.0.1", "10.0.0.2", "10.0.0.3" }[i]) == 0);
+		cr_expect(util_reserve("net", "c1",
+		                       (const char *[]) { "10.0.0.1", "10.0.0.2",
+		                                          "10.0.0.3" }[i]) == 0);
 	util_open(&s, "net");
 	cr_expect(store_next_free(&s, &a, &last, &got) && strcmp(util_text(&got), "10.0.0.4") == 0);
 	store_close(&s);
@@ -361,7 +392,7 @@ Test(store, no_index_folder)
 /* ---- many processes ---- */
 
 #define WRITERS 16
-#define EACH 500
+#define EACH    500
 
 static int writer(unsigned int number)
 {
@@ -394,8 +425,9 @@ static int count_entry(const struct store_entry *entry, void *arg, struct err *e
 	unsigned int *n = arg, number, i;
 
 	(void)e;
-	cr_expect(sscanf(entry->container_id, "w%u-%u", &number, &i) == 2 && number < WRITERS && i < EACH, "%s",
-		  entry->container_id);
+	cr_expect(sscanf(entry->container_id, "w%u-%u", &number, &i) == 2 && number < WRITERS &&
+	                  i < EACH,
+	          "%s", entry->container_id);
 	n[number * EACH + i]++;
 	return 0;
 }
@@ -420,18 +452,20 @@ Test(store, many_writers)
 		cr_expect(status == 0, "writer %u: status %x", i, (unsigned int)status);
 	}
 	util_open(&s, "net");
-	cr_expect(store_count(&s) == WRITERS * EACH * 3 / 4, "the index counts %ld", store_count(&s));
+	cr_expect(store_count(&s) == WRITERS * EACH * 3 / 4, "the index counts %ld",
+	          store_count(&s));
 	cr_assert(store_each(&s, count_entry, seen, &e) == 0);
 	store_close(&s);
 	for (unsigned int i = 0; i < WRITERS * EACH; i++)
-		cr_expect(seen[i] == (i % EACH % 4 != 3), "w%u-%u has %u addresses", i / EACH, i % EACH, seen[i]);
+		cr_expect(seen[i] == (i % EACH % 4 != 3), "w%u-%u has %u addresses", i / EACH,
+		          i % EACH, seen[i]);
 }
 
 /* ---- a naive model ---- */
 
-#define ADDRS 600
+#define ADDRS  600
 #define OWNERS 120
-#define STEPS 50000
+#define STEPS  50000
 
 struct model {
 	int owner[ADDRS]; /* -1: free */
@@ -446,9 +480,10 @@ static struct ip_addr model_addr(int i)
 	struct ip_addr a = { .family = AF_INET, .bytes = { 10, 7, (uint8_t)(i >> 8), (uint8_t)i } };
 
 	if (i >= ADDRS / 2)
-		a = (struct ip_addr){ .family = AF_INET6,
-				      .bytes = { 0xfd, 0, 0, 0, 0, 0, 0, (uint8_t)(i % 4), 0, 0, 0, 0, 0, 0,
-						 (uint8_t)(i / 4 >> 8), (uint8_t)(i / 4) } };
+		a = (struct ip_addr) { .family = AF_INET6,
+			               .bytes = { 0xfd, 0, 0, 0, 0, 0, 0, (uint8_t)(i % 4), 0, 0, 0,
+			                          0, 0, 0, (uint8_t)(i / 4 >> 8),
+			                          (uint8_t)(i / 4) } };
 	return a;
 }
 
@@ -458,7 +493,8 @@ static void model_reserve(struct model *m, int i, const struct store_owner *owne
 	struct err e;
 	int r = store_reserve(&m->s, &a, owner, &e);
 
-	cr_assert(r == (m->owner[i] < 0 ? 0 : -EEXIST), "step %d: reserve %s: %d", m->step, util_text(&a), r);
+	cr_assert(r == (m->owner[i] < 0 ? 0 : -EEXIST), "step %d: reserve %s: %d", m->step,
+	          util_text(&a), r);
 	if (r == 0)
 		m->owner[i] = who;
 }
@@ -500,7 +536,8 @@ static void model_next(struct model *m, int from)
 		i++;
 	found = store_next_free(&m->s, &a, &last, &got);
 	a = model_addr(i);
-	cr_assert(found == (i < ADDRS / 2) && (!found || ip_eq(&a, &got)), "step %d: next free", m->step);
+	cr_assert(found == (i < ADDRS / 2) && (!found || ip_eq(&a, &got)), "step %d: next free",
+	          m->step);
 }
 
 /* Somebody else, who does not know of the index, takes or frees an address between our calls. */
