@@ -11,7 +11,7 @@
 
 VERSION := 0.1.0
 # What the executable answers to by name. "cnida" itself is a type too.
-TYPES := bridge ptp loopback host-local static
+TYPES := $(filter-out cnida,$(sort $(shell sed -n 's/^\t\.name = "\(.*\)",$$/\1/p' plugin/types/*.c)))
 
 O ?= build
 SAN ?=
@@ -95,43 +95,6 @@ suite_obj = $(patsubst %.c,$(B)/obj/%.o,$(filter-out $(ALONE),$(sort $(wildcard 
 PROBES := $(if $(SAN),,$(foreach s,plugin bench,$(if $(wildcard test/$(s)/*.c),$(s))))
 TESTLIB := $(B)/obj/test/lib.a
 TESTOBJ := $(foreach s,$(SUITES) lib plugin bench,$(call suite_obj,$(s)))
-
-BIN := $(if $(SAN),-lnftnl -lmnl -ljansson,-lnftnl $(LIBMNL) -ljansson)
-# The plain tests link what the product links, the sanitized ones Debian's libmnl.so: the same tests hold
-# both implementations to one behaviour.
-LIBS_TEST := $(if $(SAN),-lnftnl -lmnl,-Wl$(,)-Bstatic -lnftnl -Wl$(,)-Bdynamic $(LIBMNL)) -ljansson
-
-# ---- what is built -------------------------------------------------------------------------------
-
-SRC := $(sort $(wildcard plugin/*.c plugin/*/*.c ipam/*.c))
-MNLOBJ := $(patsubst %.c,$(B)/obj/%.o,$(sort $(wildcard plugin/kernel/mnl/*.c)))
-OBJ := $(SRC:%.c=$(B)/obj/%.o)
-LIBOBJ := $(filter-out $(B)/obj/plugin/main.o,$(OBJ))
-# A test program is all .c files of one folder under test/, with what it needs of test/lib/. unit and net
-# are Criterion tests and link the product without main.c; plugin and bench run it from outside.
-SUITES := $(foreach s,unit net plugin bench,$(if $(wildcard test/$(s)/*.c),$(s)))
-ALONE := test/bench/ipam_scale.c
-suite_obj = $(patsubst %.c,$(B)/obj/%.o,$(filter-out $(ALONE),$(sort $(wildcard test/$(1)/*.c))))
-suite_lib = $(if $(filter unit net,$(1)),$(LIBOBJ))
-TESTLIB := $(B)/obj/test/lib.a
-TESTOBJ := $(foreach s,$(SUITES) lib,$(call suite_obj,$(s)))
-
-BIN := $(if $(SAN),-lnftnl -lmnl -ljansson,-lnftnl $(LIBMNL) -ljansson)
-# The plain tests link what the product links, the sanitized ones Debian's libmnl.so: the same tests hold
-# both implementations to one behaviour.
-LIBS_TEST := $(if $(SAN),-lnftnl -lmnl,-Wl$(,)-Bstatic -lnftnl -Wl$(,)-Bdynamic $(LIBMNL)) -ljansson
-
-# ---- what is built -------------------------------------------------------------------------------
-
-SRC := $(sort $(wildcard plugin/*.c plugin/*/*.c ipam/*.c))
-MNLOBJ := $(patsubst %.c,$(B)/obj/%.o,$(sort $(wildcard plugin/kernel/mnl/*.c)))
-OBJ := $(SRC:%.c=$(B)/obj/%.o)
-LIBOBJ := $(filter-out $(B)/obj/plugin/main.o,$(OBJ))
-# A test program is all .c files of one folder under test/, linked with the product without main.c.
-SUITES := $(foreach s,unit net,$(if $(wildcard test/$(s)/*.c),$(s)))
-ALONE := test/bench/ipam_scale.c
-suite_obj = $(patsubst %.c,$(B)/obj/%.o,$(filter-out $(ALONE),$(sort $(wildcard test/$(1)/*.c))))
-TESTOBJ := $(foreach s,$(SUITES),$(call suite_obj,$(s)))
 
 BIN := $(if $(SAN),$(B)/cnida,$(B)/bin/cnida)
 LINKS := $(TYPES:%=$(dir $(BIN))%)

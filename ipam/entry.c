@@ -91,8 +91,8 @@ bool entry_name(const char *name, struct ip_addr *ret)
 	return ip_parse(name, ret) && strcmp(ip_format(ret, text), name) == 0;
 }
 
-/* Identity of a network namespace: the inode of its nsfs file. False when the path is none (any more): a
- * leftover regular file has an inode as well. */
+/* Identity of a network namespace: the inode of its nsfs file. False when the path is none (any
+ * more): a leftover regular file has an inode as well. */
 static bool netns_identity(const char *path, uint64_t *ret_dev, uint64_t *ret_ino)
 {
 	struct statfs fs;
@@ -133,26 +133,41 @@ const char *entry_tag(const struct store_owner *owner, const char *boot_id, char
 	return n > 0 && (size_t)n < cap ? buf : NULL;
 }
 
+/* A number up to a separator, which is stepped over; false if it is none. */
+static bool parse_number(char **p, char separator, unsigned long long *ret)
+{
+	char *end;
+
+	if (!isdigit((unsigned char)**p))
+		return false;
+	errno = 0;
+	*ret = strtoull(*p, &end, 10);
+	if (errno || *end != separator)
+		return false;
+	*p = end + 1;
+	return true;
+}
+
 /* A tag that does not hold is no tag. */
 static void parse_tag(char *tag, struct store_entry *ret)
 {
-	char *ids = strchr(tag, ' '), *path;
+	char *p = strchr(tag, ' ');
+	size_t boot_len = p ? (size_t)(p - tag) : 0;
 	unsigned long long dev, ino;
-	int used = 0, n;
+	int n;
 
-	if (!ids || ids - tag < BOOT_TAG_LEN || (size_t)(ids - tag) >= sizeof(ret->boot_id))
+	if (!p || boot_len < BOOT_TAG_LEN || boot_len >= sizeof(ret->boot_id))
 		return;
-	*ids++ = '\0';
-	if (sscanf(ids, "%20llu:%20llu%n", &dev, &ino, &used) != 2 || ids[used] != ' ')
+	*p++ = '\0';
+	if (!parse_number(&p, ':', &dev) || !parse_number(&p, ' ', &ino))
 		return;
-	path = ids + used + 1;
 	n = snprintf(ret->netns, sizeof(ret->netns), "%s%s",
-	             *path && *path != '/' ? netns_folders[0] : "", path);
+	             *p && *p != '/' ? netns_folders[0] : "", p);
 	if (n < 0 || (size_t)n >= sizeof(ret->netns)) {
 		ret->netns[0] = '\0';
 		return;
 	}
-	(void)strcpy(ret->boot_id, tag);
+	memcpy(ret->boot_id, tag, boot_len + 1);
 	ret->netns_dev = dev;
 	ret->netns_ino = ino;
 }

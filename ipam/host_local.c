@@ -2,11 +2,12 @@
 /*
  * host_local.c - the host-local IPAM: one address from each range set, round robin
  *
- * An ADD holds the store's lock from its first look to its last reservation (upstream lets it go between sets), so a
- * concurrent ADD sees all addresses of an owner or none.
+ * An ADD holds the store's lock from its first look to its last reservation (upstream lets it go
+ * between sets), so a concurrent ADD sees all addresses of an owner or none.
  *
- * A pool counts as empty only after the folder was read again and the dead owners were swept, once per ADD: the address that is missing
- * may have been given back by somebody else, or belong to a pod of before the power cut.
+ * A pool counts as empty only after the folder was read again and the dead owners were swept, once
+ * per ADD: the address that is missing may have been given back by somebody else, or belong to a
+ * pod of before the power cut.
  */
 #include "ipam/host_local.h"
 
@@ -65,8 +66,8 @@ static int take_between(struct add *a, const struct range *r, struct ip_addr fro
 	return NONE_FREE;
 }
 
-/* Once around the set, beginning behind the address that was handed out last, so that an address rests as long as possible
- * before it is used again. */
+/* Once around the set, beginning behind the address that was handed out last, so that an address
+ * rests as long as possible before it is used again. */
 static int take_round_robin(struct add *a, unsigned int set_no, struct ip_addr *ret, struct err *e)
 {
 	const struct range_set *set = &a->cfg->sets[set_no];
@@ -169,8 +170,8 @@ static int take_requested(struct add *a, const struct range_set *set, const stru
 
 /* ---- ADD ---- */
 
-/* An owner gets one address per set, also when it asks for a second one by name; asking for the same one again fails as
- * "not available". */
+/* An owner gets one address per set, also when it asks for a second one by name; asking for the
+ * same one again fails as "not available". */
 static int check_duplicate(struct add *a, const struct range_set *set, const struct ip_addr *wanted,
                            const struct ip_addr *owned, size_t n_owned, struct err *e)
 {
@@ -245,7 +246,8 @@ static int take_all(struct add *a, struct err *e)
 		int r = take_from_set(a, i, owned, (size_t)n, e);
 
 		if (r < 0) {
-			/* The folder's own troubles (a full disk, no permission) are wrapped like the rest. */
+			/* The folder's own troubles (a full disk, no permission) are wrapped
+			 * like the rest. */
 			(void)err_wrap(e, "failed to allocate for range %u", i);
 			return r;
 		}
@@ -253,7 +255,8 @@ static int take_all(struct add *a, struct err *e)
 	return a->n_wanted ? unserved(a, e) : 0;
 }
 
-/* Only what this call took: the owner may have older addresses, which a refused second ADD must not cost it. */
+/* Only what this call took: the owner may have older addresses, which a refused second ADD must
+ * not cost it. */
 static void give_back(struct add *a)
 {
 	char ip[IP_STR_MAX];
@@ -337,7 +340,7 @@ static bool is_among(const struct ip_addr *addr, const struct ip_addr *list, siz
 	return false;
 }
 
-/* Addresses of the previous result that are ours to hand out, and that the owner has not (any more) */
+/* Addresses of the previous result that are ours to hand out must still be the owner's. */
 static int check_prev(const struct request *req, const struct host_local *cfg,
                       const struct ip_addr *owned, size_t n_owned, struct err *e)
 {
@@ -410,7 +413,8 @@ static int status_space(const struct request *req, const struct host_local *cfg,
 
 	if (r < 0)
 		return r;
-	/* Without an index that can be believed the answer would cost a scan: then the next ADD finds out. */
+	/* Without an index that can be believed the answer would cost a scan: then the next ADD
+	 * finds out. */
 	if (store_count(&store) < 0)
 		return 0;
 	for (size_t i = 0; i < cfg->n_sets; i++)

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * host_local_config.c - the configuration of host-local: range sets and requested addresses from all the places they come from
+ * host_local_config.c - the configuration of host-local: range sets and requested addresses from
+ * all the places they come from
  *
- * Order matters, since the number of a set is the number in last_reserved_ip.N: runtimeConfig.ipRanges, then the
- * single range written right into "ipam" (the oldest form), then ipam.ranges.
+ * Order matters, since the number of a set is the number in last_reserved_ip.N:
+ * runtimeConfig.ipRanges, then the single range written right into "ipam" (the oldest form), then
+ * ipam.ranges.
  */
 #include "ipam/host_local.h"
 
@@ -218,7 +220,8 @@ static int parse_scalars(const json_t *ipam, struct host_local *cfg, struct err 
 	if (strlen(data_dir) >= sizeof(cfg->data_dir))
 		return err_set(e, CNI_E_CONFIG, 0, "ipam.dataDir is longer than %zu bytes",
 		               sizeof(cfg->data_dir) - 1);
-	(void)strcpy(cfg->data_dir, *data_dir ? data_dir : STORE_DIR_DEFAULT);
+	(void)snprintf(cfg->data_dir, sizeof(cfg->data_dir), "%s",
+	               *data_dir ? data_dir : STORE_DIR_DEFAULT);
 	if (cfg->resolv_conf && !*cfg->resolv_conf)
 		cfg->resolv_conf = NULL;
 	cfg->exhaustion_is_error = strcmp(on_exhaustion, "not-available") == 0;

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * host_local_gc.c - the GC verb of host-local: what is not in the list of valid attachments is given back
+ * host_local_gc.c - the GC verb of host-local: what is not in the list of valid attachments is
+ * given back
  *
- * A wrong answer here takes the address from a running pod, so the list is read completely and strictly before the first
- * file is touched, and only this network's folder is looked into.
+ * A wrong answer here takes the address from a running pod, so the list is read completely and
+ * strictly before the first file is touched, and only this network's folder is looked into.
  */
 #include "ipam/host_local.h"
 

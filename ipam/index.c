@@ -2,23 +2,26 @@
 /*
  * index.c - what the files of a store say, as two hash tables in shared memory
  *
- * The file is a header and two tables of slots, all of native byte order (it never leaves the machine):
+ * The file is a header and two tables of slots, all of native byte order (it never leaves the
+ * machine):
  *
  *	[ header, 1024 bytes ][ owner slots, 2^n ][ block slots, 2^m ]
  *
- * Both tables use open addressing with linear probing and are at most half full; a slot that is given up is closed by
- * shifting back what was displaced over it, so there are no tombstones and a table does not age. A table that gets too full is
- * rebuilt at twice the size in private memory and then published: a new file takes the name by rename, so nobody ever sees
- * half of one.
+ * Both tables use open addressing with linear probing and are at most half full; a slot that is
+ * given up is closed by shifting back what was displaced over it, so there are no tombstones and a
+ * table does not age. A table that gets too full is rebuilt at twice the size in private memory and
+ * then published: a new file takes the name by rename, so nobody ever sees half of one.
  *
- * The bytes are not trusted. Sizes are validated once and copied out of the mapping, every probe ends after one round at
- * the latest, and an address that comes out of a slot is one of the two families. A damaged table can thus answer wrongly, which
- * the callers survive since they verify, but it can neither loop nor lead out of the mapping.
+ * The bytes are not trusted. Sizes are validated once and copied out of the mapping, every probe
+ * ends after one round at the latest, and an address that comes out of a slot is one of the two
+ * families. A damaged table can thus answer wrongly, which the callers survive since they verify,
+ * but it can neither loop nor lead out of the mapping.
  */
 #include "ipam/index.h"
 
 #include "base/cleanup.h"
 #include "base/fs.h"
+#include "ipam/index_table.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +32,6 @@
 
 #define MAGIC           "cnidaIX\n"
 #define LAYOUT          1U
-#define PAGE            4096U /* at least; it only saves time */
 #define HEADER_SIZE     1024U
 #define OWNER_SLOTS_MIN 64U /* with BLOCK_SLOTS_MIN: one page in all */
 #define BLOCK_SLOTS_MIN 32U
@@ -45,26 +47,9 @@ struct header {
 	uint64_t n_taken;
 	struct index_stamp stamp;
 	struct ip_addr last[INDEX_SETS_MAX];
-	uint8_t touched; /* see touch() */
+	uint8_t touched; /* see table_touch() */
 };
 _Static_assert(sizeof(struct header) <= HEADER_SIZE, "the header has its place");
-
-/* In an owner's slot, value is the owner and addr one of its addresses; in a block's slot, addr is the first
- * address of the block and bit i of value says that the i-th one is taken. */
-struct slot {
-	uint64_t value;
-	uint8_t addr[16];
-	uint8_t family;  /* 0: the slot is free */
-	uint8_t touched; /* written to, never read: see touch() */
-	uint8_t pad[6];
-};
-_Static_assert(sizeof(struct slot) == 32, "two slots per cache line");
-
-struct table {
-	struct slot *v;
-	size_t mask;
-	bool by_owner; /* hashed by value, else by address */
-};
 
 struct index {
 	struct header *h;
@@ -75,86 +60,6 @@ struct index {
 };
 
 const char *index_dir = INDEX_DIR;
-
-/* ---- tables ---- */
-
-static uint64_t mix(uint64_t x)
-{
-	x ^= x >> 32;
-	x *= 0xd6e8feb86659fd93U;
-	x ^= x >> 32;
-	x *= 0xd6e8feb86659fd93U;
-	return x ^ (x >> 32);
-}
-
-/*
- * Look at a page of the mapping for the first time. A reading access would make the kernel map the 15 neighbours as well, and
- * unmap them all again a moment later, for a lookup that needs one: 5 us instead of 1. A writing access maps the one page.
- */
-static void touch(volatile uint8_t *unused)
-{
-	*unused = 0;
-}
-
-static bool starts_page(const struct slot *s)
-{
-	return ((uintptr_t)s & (PAGE - 1)) < sizeof(*s);
-}
-
-static size_t owner_home(const struct table *t, uint64_t owner)
-{
-	return (size_t)mix(owner >> 32) & t->mask;
-}
-
-static size_t slot_home(const struct table *t, const struct slot *s)
-{
-	uint64_t half[2];
-
-	if (t->by_owner)
-		return owner_home(t, s->value);
-	memcpy(half, s->addr, sizeof(half));
-	return (size_t)mix(mix(half[0]) ^ half[1] ^ s->family) & t->mask;
-}
-
-static bool slot_equal(const struct table *t, const struct slot *a, const struct slot *b)
-{
-	return a->family == b->family && memcmp(a->addr, b->addr, sizeof(a->addr)) == 0 &&
-	       (!t->by_owner || a->value == b->value);
-}
-
-/* Slot of a key, or the free slot where it would go; NULL if there is neither. */
-static struct slot *table_seek(const struct table *t, const struct slot *key)
-{
-	size_t i = slot_home(t, key);
-
-	for (size_t n = 0; n <= t->mask; n++, i = (i + 1) & t->mask) {
-		struct slot *s = &t->v[i];
-
-		if (n == 0 || starts_page(s))
-			touch(&s->touched);
-		if (!s->family || slot_equal(t, s, key))
-			return s;
-	}
-	return NULL;
-}
-
-/* Free a slot and close the gap: whatever was displaced past it moves back, so that no probe ends early. */
-static void table_free(const struct table *t, struct slot *s)
-{
-	size_t gap = (size_t)(s - t->v), i = gap;
-
-	for (size_t n = 0; n < t->mask; n++) {
-		i = (i + 1) & t->mask;
-		if (!t->v[i].family)
-			break;
-		/* Only what is at least as far from home as from the gap may go there. */
-		if (((i - slot_home(t, &t->v[i])) & t->mask) >= ((i - gap) & t->mask)) {
-			t->v[gap] = t->v[i];
-			gap = i;
-		}
-	}
-	memset(&t->v[gap], 0, sizeof(t->v[gap]));
-}
 
 /* ---- addresses ---- */
 
@@ -240,7 +145,7 @@ static bool index_path(char *buf, size_t cap, const char *name, const char *suff
 	return n > 0 && (size_t)n < cap;
 }
 
-/* Map a file of ours. It must be a regular file of the user that we are: the folder is ours alone. */
+/* Map a file of ours: a regular file of the user that we are. */
 static void *map_file(int fd, size_t *ret_size)
 {
 	struct stat st;
@@ -253,7 +158,7 @@ static void *map_file(int fd, size_t *ret_size)
 	map = mmap(NULL, (size_t)st.st_size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (map == MAP_FAILED)
 		return NULL;
-	touch(&((struct header *)map)->touched);
+	table_touch(&((struct header *)map)->touched);
 	*ret_size = (size_t)st.st_size;
 	return map;
 }
@@ -281,7 +186,7 @@ struct index *index_open(const char *name)
 	}
 	attach(x, map, size);
 	x->on_file = true;
-	(void)strcpy(x->name, name);
+	(void)snprintf(x->name, sizeof(x->name), "%s", name);
 	return x;
 }
 
@@ -304,7 +209,8 @@ void index_close(struct index *x)
 	free(x);
 }
 
-/* Writing through the descriptor, not through a mapping, makes "no space" an error instead of a signal. */
+/* Writing through the descriptor, not through a mapping, makes "no space" an error instead of a
+ * signal. */
 static bool write_all(int fd, const void *data, size_t len)
 {
 	for (size_t done = 0; done < len;) {
@@ -343,7 +249,8 @@ bool index_publish(struct index *x, const char *name)
 	if (strlen(name) >= sizeof(x->name) || !index_path(path, sizeof(path), name, "") ||
 	    !index_path(fresh, sizeof(fresh), name, ".new"))
 		return false;
-	/* Never in the place of a file that somebody may have mapped: what a dead process left goes first. */
+	/* Never in the place of a file that somebody may have mapped: what a dead process left
+	 * goes first. */
 	(void)unlink(fresh);
 	fd = create_new(fresh);
 	if (fd < 0)
@@ -359,7 +266,7 @@ bool index_publish(struct index *x, const char *name)
 	attach(x, map, size);
 	x->on_file = true;
 	if (name != x->name)
-		(void)strcpy(x->name, name);
+		(void)snprintf(x->name, sizeof(x->name), "%s", name);
 	return true;
 }
 
@@ -373,8 +280,8 @@ static void copy_slots(const struct table *to, const struct table *from)
 	}
 }
 
-/* Twice the room for what has become too full: in memory, then as a new file if the old one had one. Where
- * that fails the old file stays behind dirty, so nobody takes it for true. */
+/* Twice the room for what has become too full: in memory, then as a new file if the old one had
+ * one. Where that fails the old file stays behind dirty, so nobody takes it for true. */
 static bool grow(struct index *x)
 {
 	const struct header *h = x->h;
@@ -420,8 +327,8 @@ bool index_fresh(const struct index *x, const struct index_stamp *now)
 	       memcmp(was->boot_id, now->boot_id, sizeof(now->boot_id)) == 0;
 }
 
-/* The mark is ordered before and after the changes. A process that is killed leaves memory as it was, so that is enough; a
- * machine that loses power loses /run, or finds another boot id. */
+/* The mark is ordered before and after the changes. A process that is killed leaves memory as it
+ * was, so that is enough; a machine that loses power loses /run, or finds another boot id. */
 void index_begin(struct index *x)
 {
 	__atomic_store_n(&x->h->dirty, 1, __ATOMIC_SEQ_CST);
@@ -501,23 +408,7 @@ void index_del(struct index *x, uint64_t owner, const struct ip_addr *addr)
 
 size_t index_owned(const struct index *x, uint64_t owner, struct ip_addr *ret, size_t max)
 {
-	const struct table *t = &x->owners;
-	size_t i = owner_home(t, owner), n = 0;
-
-	for (size_t probes = 0; probes <= t->mask && n < max; probes++, i = (i + 1) & t->mask) {
-		struct slot *s = &t->v[i];
-
-		if (probes == 0 || starts_page(s))
-			touch(&s->touched);
-		if (!s->family)
-			break;
-		if (s->value != owner || (s->family != AF_INET && s->family != AF_INET6))
-			continue;
-		ret[n] = (struct ip_addr) { .family = s->family };
-		memcpy(ret[n].bytes, s->addr, ip_size(s->family));
-		n++;
-	}
-	return n;
+	return table_owned(&x->owners, owner, ret, max);
 }
 
 static uint64_t block_bits(const struct index *x, const struct slot *key)
@@ -558,7 +449,7 @@ bool index_next_free(const struct index *x, const struct ip_addr *from, const st
 
 	if (!family_known(from) || from->family != last->family)
 		return false;
-	/* More taken blocks than the table has slots there cannot be: the bound for a damaged one. */
+	/* There are no more taken blocks than slots: the bound for a damaged table. */
 	for (size_t n = 0; n <= x->blocks.mask + 1; n++) {
 		uint64_t free_bits = ~block_bits(x, &key) & (~0ULL << bit);
 

@@ -2,19 +2,21 @@
 /*
  * index.h - what the files of a store say, as two hash tables in shared memory
  *
- *	blocks	64 consecutive addresses -> 64 bits, one per taken address. The next free address is found 64 at a
- *		time, however many are taken in a row.
+ *	blocks	64 consecutive addresses -> 64 bits, one per taken address. The next free
+ *		address is found 64 at a time, however many are taken in a row.
  *	owners	hash of the owner -> address, several entries per owner.
  *
- * One file per store in index_dir (on /run: gone after a reboot), mapped shared, used only by whoever holds the store's
- * lock. It is a hint: this file knows how to look up, to change and to stay within bounds whatever the bytes are; ipam/store.c
- * knows when it may be believed and how to fill it again.
+ * One file per store in index_dir (on /run: gone after a reboot), mapped shared, used only by
+ * whoever holds the store's lock. It is a hint: this file knows how to look up, to change and to
+ * stay within bounds whatever the bytes are; ipam/store.c knows when it may be believed and how to
+ * fill it again.
  *
- * Life of a change: index_begin() marks the file dirty, index_add() and index_del() follow the files of the store,
- * index_settle() records what the store looks like now and takes the mark away. Whoever dies in between leaves the mark.
+ * Life of a change: index_begin() marks the file dirty, index_add() and index_del() follow the
+ * files of the store, index_settle() records what the store looks like now and takes the mark away.
+ * Whoever dies in between leaves the mark.
  *
- * Owners are numbers to this file (ipam/entry.h makes them); two of them may collide, so an answer is verified at the
- * address file. Addresses are in network order as everywhere.
+ * Owners are numbers to this file (ipam/entry.h makes them); two of them may collide, so an answer
+ * is verified at the address file. Addresses are in network order as everywhere.
  */
 #ifndef CNIDA_IPAM_INDEX_H
 #define CNIDA_IPAM_INDEX_H
@@ -25,10 +27,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define INDEX_DIR "/run/cnida/ipam"
+#define INDEX_DIR      "/run/cnida/ipam"
 #define INDEX_SETS_MAX 16 /* last_reserved_ip.0 to .15 are remembered */
 #define INDEX_NAME_MAX 64
-#define BOOT_ID_MAX 37 /* a UUID as text, with its NUL */
+#define BOOT_ID_MAX    37 /* a UUID as text, with its NUL */
 
 /* Where index files are; set by tests to a folder of their own. */
 extern const char *index_dir;
@@ -49,7 +51,8 @@ struct index *index_new(void);
 /**
  * index_publish() - Give an index in memory its file: others see it at once and whole
  *
- * Return: true; false if that is not possible (no index_dir, read-only, full): the index stays usable in memory.
+ * Return: true; false if that is not possible (no index_dir, read-only, full): the index stays
+ * usable in memory.
  */
 bool index_publish(struct index *x, const char *name);
 /* index_close() - Unmap; NULL is fine. */
@@ -64,8 +67,8 @@ void index_settle(struct index *x, const struct index_stamp *now);
 /**
  * index_add() - An owner has an address (no effect if that is known)
  *
- * Return: true; false if there is no room and no memory to grow, or the tables turn out to be damaged: the index must be
- * thrown away then.
+ * Return: true; false if there is no room and no memory to grow, or the tables turn out to be
+ * damaged: the index must be thrown away then.
  */
 bool index_add(struct index *x, uint64_t owner, const struct ip_addr *addr);
 /* index_del() - It has it no longer; no effect if it is not known. */
@@ -76,11 +79,12 @@ size_t index_owned(const struct index *x, uint64_t owner, struct ip_addr *ret, s
 bool index_taken(const struct index *x, const struct ip_addr *addr);
 /* index_next_free() - First address at or after @from inside [@from, @last] that is not taken. */
 bool index_next_free(const struct index *x, const struct ip_addr *from, const struct ip_addr *last,
-		     struct ip_addr *ret);
+                     struct ip_addr *ret);
 /* index_count() - Addresses taken. */
 size_t index_count(const struct index *x);
 
-/* index_last(), index_last_set() - The contents of last_reserved_ip.<set> as last seen; AF_UNSPEC: absent or garbled. */
+/* index_last(), index_last_set() - The contents of last_reserved_ip.<set> as last seen;
+ * AF_UNSPEC: absent or garbled. */
 struct ip_addr index_last(const struct index *x, unsigned int set);
 void index_last_set(struct index *x, unsigned int set, const struct ip_addr *addr);
 

@@ -105,8 +105,8 @@ int range_parse(const json_t *obj, const char *path, struct range *ret, struct e
 	if (r > 0 &&
 	    (!prefix_contains(&ret->subnet, &ret->end) || ip_cmp(&ret->end, &ret->start) < 0))
 		return bad_end("RangeEnd", &ret->end, &ret->subnet, e);
-	/* A start at the broadcast address lies behind the default end: upstream then runs out of the
-	 * subnet, all the way around. */
+	/* A start at the broadcast address lies behind the default end: upstream then runs out
+	 * of the subnet, all the way around. */
 	if (ip_cmp(&ret->start, &ret->end) > 0)
 		return err_set(e, CNI_E_CONFIG, 0, "RangeStart %s is after RangeEnd %s",
 		               ip_format(&ret->start, start), ip_format(&ret->end, end));

@@ -2,14 +2,14 @@
 /*
  * resolv_conf.c - a resolv.conf as the "dns" object of a result
  *
- * Upstream's reading of the format: of "nameserver" and "domain" the first word counts, "search" and
- * "options" add up over lines, and what has no value is skipped.
+ * Upstream's reading of the format: of "nameserver" and "domain" the first word counts, "search"
+ * and "options" add up over lines, and what has no value or begins otherwise, comments too, is
+ * skipped.
  */
 #include "ipam/resolv_conf.h"
 
 #include "base/cleanup.h"
 #include "base/fs.h"
-#include "base/json.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -38,7 +38,7 @@ static bool add_line(json_t *dns, char *line)
 		    *word = key ? strtok_r(NULL, BLANK, &save) : NULL;
 	bool ok = true;
 
-	if (!word || *key == '#' || *key == ';')
+	if (!word)
 		return true;
 	if (strcmp(key, "nameserver") == 0)
 		return add_word(dns, "nameservers", word);

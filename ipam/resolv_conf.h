@@ -6,11 +6,10 @@
 #define CNIDA_IPAM_RESOLV_CONF_H
 
 #include "base/err.h"
+#include "base/json.h"
 
-#include <jansson.h>
-
-/* resolv_conf_read() - nameserver, domain, search and options of a file. *ret: new reference, NULL if the file has none of them.
- * 0 or -errno. */
+/* resolv_conf_read() - nameserver, domain, search and options of a file. *ret: new reference,
+ * NULL if the file has none of them. 0 or -errno. */
 int resolv_conf_read(const char *path, json_t **ret, struct err *e);
 
 #endif

@@ -2,9 +2,9 @@
 /*
  * static.c - the static IPAM: addresses from the configuration, no state
  *
- * Precedence: ipam.addresses and those of CNI_ARGS IP add up, then GATEWAY of CNI_ARGS goes to each address whose
- * subnet contains it; args.cni.ips replaces them all, and runtimeConfig.ips replaces even that (without a gateway, as
- * neither has a place for one).
+ * Precedence: ipam.addresses and those of CNI_ARGS IP add up, then GATEWAY of CNI_ARGS goes to each
+ * address whose subnet contains it; args.cni.ips replaces them all, and runtimeConfig.ips replaces
+ * even that (without a gateway, as neither has a place for one).
  */
 #include "ipam/static.h"
 
@@ -72,7 +72,8 @@ static int parse_addresses(struct static_config *cfg, struct err *e)
 
 /* ---- CNI_ARGS ---- */
 
-/* The next item of a comma list, without blanks around it; NULL at the end. An empty item is one too. */
+/* The next item of a comma list, without blanks around it; NULL at the end. An empty item is one
+ * too. */
 static char *next_item(char **list)
 {
 	char *item = strsep(list, ","), *end;
@@ -223,11 +224,14 @@ static int fill_routes(const struct static_config *cfg, struct result *ret, stru
 int static_add(const struct request *req, struct result *ret, struct err *e)
 {
 	struct static_config cfg = { .n_ips = 0 };
+	json_auto_t *parsed = NULL;
 	json_t *dns = NULL;
 	int r = static_parse(req, &cfg, e);
 
 	if (r == 0)
 		r = jget_obj(cfg.ipam, "ipam", "dns", &dns, e);
+	if (r > 0)
+		r = dns_parse(dns, "ipam.dns", &parsed, e);
 	if (r >= 0)
 		r = fill_routes(&cfg, ret, e);
 	if (r < 0)
@@ -235,7 +239,7 @@ int static_add(const struct request *req, struct result *ret, struct err *e)
 	memcpy(ret->ips, cfg.ips, cfg.n_ips * sizeof(cfg.ips[0]));
 	ret->n_ips = cfg.n_ips;
 	json_decref(ret->dns);
-	ret->dns = json_object_size(dns) > 0 ? json_incref(dns) : NULL;
+	ret->dns = json_incref(parsed);
 	return 0;
 }
 

@@ -2,12 +2,13 @@
 /*
  * store.c - who has which address: upstream host-local's files, found again in constant time
  *
- * Who may change what. Everything happens under the store's flock, which upstream's host-local holds too, so
- * nobody else changes a file between two steps of ours. A reservation still is an exclusive creation: the lock only spares
- * collisions, it does not decide.
+ * Who may change what. Everything happens under the store's flock, which upstream's host-local
+ * holds too, so nobody else changes a file between two steps of ours. A reservation still is an
+ * exclusive creation: the lock only spares collisions, it does not decide.
  *
- * What the index is asked and how far it is believed is in ipam/store_index.c. Here its answers are verified: "that owner has
- * this address" at the address file, "this address is free" by the exclusive creation.
+ * What the index is asked and how far it is believed is in ipam/store_index.c. Here its answers are
+ * verified: "that owner has this address" at the address file, "this address is free" by the
+ * exclusive creation.
  */
 #include "ipam/store.h"
 
@@ -37,7 +38,7 @@ static int store_path(struct store *s, const char *data_dir, const char *network
 	/* The request layer has validated it; but this is where ".." would leave the folder. */
 	if (!request_id_valid(network) || strlen(network) >= sizeof(s->network))
 		return err_set(e, CNI_E_CONFIG, 0, "invalid characters found in network name");
-	(void)strcpy(s->network, network);
+	(void)snprintf(s->network, sizeof(s->network), "%s", network);
 	return fs_path(s->path, sizeof(s->path), e, "%s/%s",
 	               *data_dir ? data_dir : STORE_DIR_DEFAULT, network);
 }
@@ -120,7 +121,8 @@ void store_close(struct store *s)
 
 /* ---- reserve ---- */
 
-/* What to do about a file that is in the way: -EEXIST if somebody has it, 0 if it was nobody's and is gone now. */
+/* What to do about a file that is in the way: -EEXIST if somebody has it, 0 if it was nobody's
+ * and is gone now. */
 static int clear_way(struct store *s, const char *name, const struct ip_addr *addr, struct err *e)
 {
 	struct entry_text t;
@@ -251,7 +253,8 @@ static int release_all(struct store *s, const struct store_owner *owner, struct 
 	return r == 0 && *owner->ifname ? release_known(s, owner, "", e) : r;
 }
 
-/* "Nothing" was the answer: is it final? 1 if the folder was read again and it is worth asking once more. */
+/* "Nothing" was the answer: is it final? 1 if the folder was read again and it is worth asking
+ * once more. */
 static int look_again(struct store *s, struct err *e)
 {
 	bool was_rebuilt = s->rebuilt;
@@ -341,8 +344,8 @@ bool store_last_get(struct store *s, unsigned int set, struct ip_addr *ret)
 	return ip_is_set(ret);
 }
 
-/* Written in place: a torn value costs the turn, no more. Not truncated first, since ext4 writes a file that was
- * truncated and written again to the disk at once. */
+/* Written in place: a torn value costs the turn, no more. Not truncated first, since ext4 writes
+ * a file that was truncated and written again to the disk at once. */
 void store_last_set(struct store *s, unsigned int set, const struct ip_addr *addr)
 {
 	_cleanup_close_ int fd = -1;

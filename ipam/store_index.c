@@ -2,24 +2,27 @@
 /*
  * store_index.c - when a store's index may be believed, and how it is filled again
  *
- * When the index may be believed. It records the folder's device, inode and mtime as of our last change. Creating or removing a
- * file changes the folder's mtime, so whatever others did since then shows, and the index is filled again
- * from the folder: O(n), but only after changes by others, a crash (the dirty mark) or damage.
+ * When the index may be believed. It records the folder's device, inode and mtime as of our last
+ * change. Creating or removing a file changes the folder's mtime, so whatever others did since then
+ * shows, and the index is filled again from the folder: O(n), but only after changes by others, a
+ * crash (the dirty mark) or damage.
  *
- * The weak spot is the mtime's resolution: kernels before 6.13 stamp files with the time of the last timer tick, so a change
- * by upstream in the same tick as ours (up to 10 ms) would leave the very mtime that we recorded. Three things close it:
+ * The weak spot is the mtime's resolution: kernels before 6.13 stamp files with the time of the
+ * last timer tick, so a change by upstream in the same tick as ours (up to 10 ms) would leave the
+ * very mtime that we recorded. Three things close it:
  *
- *   1. After our last change we set the folder's mtime ourselves, to the clock's full resolution. A tick's time is not that
- *      value, whenever the next change comes, so even a change in the same tick shows. (A file system that
- *      stores whole seconds cuts the value off, and then only the other two help. We record what was stored, not what we
- *      asked for.)
- *   2. Upstream's ADD writes last_reserved_ip.<set>. We remember its content, compare it whenever we read it for an ADD, and
- *      before a DEL finds "this owner has nothing".
- *   3. Upstream's DEL leaves at worst a bit that says "taken" for a free address: it is skipped until the next time the folder is
- *      read, and it always is read before a pool counts as empty.
+ *   1. After our last change we set the folder's mtime ourselves, to the clock's full resolution. A
+ *      tick's time is not that value, whenever the next change comes, so even a change in the same
+ *      tick shows. (A file system that stores whole seconds cuts the value off, and then only the
+ *      other two help. We record what was stored, not what we asked for.)
+ *   2. Upstream's ADD writes last_reserved_ip.<set>. We remember its content and compare it for
+ *      every ADD, and before a DEL finds "this owner has nothing".
+ *   3. Upstream's DEL leaves at worst a bit that says "taken" for a free address: it is skipped
+ *      until the next time the folder is read, and it always is read before a pool counts as empty.
  *
- * What stays: an operator who edits the content of an address file in place changes no folder. What the index claims is verified at
- * the file, so the old owner is not served wrongly; the new one is found when the folder is read the next time.
+ * What stays: an operator who edits the content of an address file in place changes no folder. What
+ * the index claims is verified at the file, so the old owner is not served wrongly; the new one is
+ * found when the folder is read the next time.
  */
 #include "ipam/store_index.h"
 
@@ -50,11 +53,11 @@ static void stamp_now(struct store *s, struct index_stamp *ret)
 	ret->dev = st.st_dev;
 	ret->ino = st.st_ino;
 	ret->mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec;
-	(void)strcpy(ret->boot_id, store_boot_id(s));
+	(void)snprintf(ret->boot_id, sizeof(ret->boot_id), "%s", store_boot_id(s));
 }
 
-/* The changes are done: give the folder an mtime that no tick of the clock will give it (see above) and record
- * whatever it has then. */
+/* The changes are done: give the folder an mtime that no tick of the clock will give it (see
+ * above) and record whatever it has then. */
 void index_done(struct store *s)
 {
 	struct timespec times[2] = { { .tv_nsec = UTIME_OMIT } };
@@ -70,7 +73,7 @@ void index_done(struct store *s)
 	s->index = NULL;
 }
 
-/* Name of the index file: a hash of where the folder really is, so that two ways to it share one. */
+/* Name of the index file: a hash of where the folder really is, however it was named to us. */
 static bool index_file_name(const struct store *s, char ret[static INDEX_NAME_DIGITS + 1])
 {
 	char link[64], real[PATH_MAX];
@@ -90,12 +93,15 @@ static bool index_file_name(const struct store *s, char ret[static INDEX_NAME_DI
 static bool last_name(const char *name, unsigned int *ret)
 {
 	char expect[64];
-	size_t len = strlen(STORE_LAST_PREFIX);
 
-	if (strncmp(name, STORE_LAST_PREFIX, len) != 0 || sscanf(name + len, "%2u", ret) != 1)
+	if (strncmp(name, STORE_LAST_PREFIX, strlen(STORE_LAST_PREFIX)) != 0)
 		return false;
-	(void)snprintf(expect, sizeof(expect), STORE_LAST_PREFIX "%u", *ret);
-	return *ret < INDEX_SETS_MAX && strcmp(expect, name) == 0;
+	for (*ret = 0; *ret < INDEX_SETS_MAX; (*ret)++) {
+		(void)snprintf(expect, sizeof(expect), STORE_LAST_PREFIX "%u", *ret);
+		if (strcmp(expect, name) == 0)
+			return true;
+	}
+	return false;
 }
 
 static struct ip_addr last_read(const struct store *s, unsigned int set)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * store_index.h - when a store's index may be believed, and how it is filled again (private to ipam/store.c)
+ * store_index.h - when a store's index may be believed, and how it is filled again (private to
+ * ipam/store.c)
  *
- * s->index is NULL until index_need() succeeded, and may become NULL again in note_taken() when it can neither follow
- * nor be filled again.
+ * s->index is NULL until index_need() succeeded, and may become NULL again in note_taken() when it
+ * can neither follow nor be filled again.
  */
 #ifndef CNIDA_IPAM_STORE_INDEX_H
 #define CNIDA_IPAM_STORE_INDEX_H
@@ -21,8 +22,8 @@
 bool index_load(struct store *s);
 /* index_need() - index_load(), or fill it from the folder. 0 or -errno. */
 int index_need(struct store *s, struct err *e);
-/* index_compare_last() - Make sure that last_reserved_ip.N are what they were at our last change; once per lock. The folder is
- * read again if not. 0 or -errno. */
+/* index_compare_last() - Make sure that last_reserved_ip.N are what they were at our last
+ * change; once per lock. The folder is read again if not. 0 or -errno. */
 int index_compare_last(struct store *s, struct err *e);
 /* note_taken(), note_free() - Follow a change of the files, after index_begin(). */
 void note_taken(struct store *s, uint64_t hash, const struct ip_addr *addr);

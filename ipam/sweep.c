@@ -2,9 +2,10 @@
 /*
  * sweep.c - addresses whose owner is dead: the evidence, and giving them back
  *
- * The order of the questions is the order of how good the evidence is, and the first one that can be answered decides.
- * "Cannot be answered" never means dead: an unreadable cache, a path that is not known, a clock that went backwards and a failed
- * look into the namespaces all leave the address where it is.
+ * The order of the questions is the order of how good the evidence is, and the first one that can
+ * be answered decides. "Cannot be answered" never means dead: an unreadable cache, a path that is
+ * not known, a clock that went backwards and a failed look into the namespaces all leave the
+ * address where it is.
  */
 #include "ipam/sweep.h"
 
@@ -31,9 +32,10 @@ static bool says(const json_t *doc, const char *key, const char *expect)
 }
 
 /*
- * One file of the cache. Its name runs network, container ID and interface together, so what it is about is read inside.
- * Empty or garbled (libcni writes in place, and power fails) counts as not there. The first versions of the cache held
- * nothing but the result: then we know that there is an attachment, but not where.
+ * One file of the cache. Its name runs network, container ID and interface together, so what it is
+ * about is read inside. Empty or garbled (libcni writes in place, and power fails) counts as not
+ * there. The first versions of the cache held nothing but the result: then we know that there is an
+ * attachment, but not where.
  */
 static enum cached cache_file(const struct store *s, const struct store_entry *entry,
                               const char *path, char *netns, size_t cap)
@@ -59,11 +61,12 @@ static enum cached cache_file(const struct store *s, const struct store_entry *e
 	where = json_string_value(jget(doc, "netns"));
 	if (!where || !*where || strlen(where) >= cap)
 		return CACHED_UNKNOWN_NETNS;
-	(void)strcpy(netns, where);
+	memcpy(netns, where, strlen(where) + 1);
 	return CACHED_NETNS;
 }
 
-/* A file of the format before ifnames: any interface of the container may be the one, so one that lives is enough. */
+/* A file of the format before ifnames: any interface of the container may be the one, so one
+ * that lives is enough. */
 static enum cached cache_any(const struct store *s, const struct store_entry *entry,
                              const struct sweep_ops *ops, const char *dir_path, char *netns,
                              size_t cap)
@@ -121,7 +124,8 @@ static enum owner_state verdict(enum owner_state state, const char *text, const 
 	return state;
 }
 
-/* Neither a tag with a namespace nor the cache knows it: only the address itself is left to look for. */
+/* Neither a tag with a namespace nor the cache knows it: only the address itself is left to look
+ * for. */
 static enum owner_state judge_by_address(const struct store_entry *entry,
                                          const struct sweep_ops *ops, const char **ret_why)
 {
@@ -166,7 +170,7 @@ static enum owner_state judge_by_cache(const struct store *s, const struct store
 	return judge_by_address(entry, ops, ret_why);
 }
 
-/* The tag has the first digits of a boot ID. Should two boots begin alike, the namespace decides. */
+/* A tag has the first digits of a boot ID. Where two begin alike, the namespace decides. */
 static bool of_this_boot(const struct store *s, const struct store_entry *entry)
 {
 	return strncmp(entry->boot_id, s->boot_id, strlen(entry->boot_id)) == 0;

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "cli/cli.h"
+#include "kernel/netns.h"
 #include "spec/request.h"
 #include "spec/result.h"
 #include "types/type.h"
@@ -200,6 +201,13 @@ static int run(const struct cni_type *type, const struct request *req, struct er
 {
 	int (*verb)(const struct request *, struct err *) = NULL;
 
+	/* Upstream looks after the work is done; before it, nothing is half done. */
+	if ((req->verb == CNI_ADD || req->verb == CNI_DEL) && !req->netns_override) {
+		int r = netns_refuse_own(req->netns, e);
+
+		if (r < 0)
+			return r;
+	}
 	if (req->verb == CNI_ADD)
 		return run_add(type, req, e);
 	if (req->verb == CNI_CHECK)

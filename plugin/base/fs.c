@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/fs.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -289,7 +290,7 @@ static int create_by_link(int dirfd, const char *name, mode_t mode, const void *
 		r = -errno;
 	/* FAT has no hard links, but it can rename without replacing. */
 	if (r == -EPERM || r == -EOPNOTSUPP) {
-		if (renameat2(dirfd, tmp, dirfd, name, RENAME_NOREPLACE) == 0)
+		if (syscall(SYS_renameat2, dirfd, tmp, dirfd, name, RENAME_NOREPLACE) == 0)
 			return 0;
 		r = -errno;
 	}

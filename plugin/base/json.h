@@ -34,6 +34,10 @@
  */
 int jparse(const char *text, size_t len, json_t **ret, struct err *e);
 
+/* jrepeats() - Does an object that stands under @key (in any case, at any depth) name a member twice? For rules that
+ * forbid what jparse() settles by "the last one wins". @text is one that jparse() accepts. */
+bool jrepeats(const char *text, size_t len, const char *key);
+
 /* jget() - Value of a key in any case, the last in document order; NULL if absent, null, or @obj is no object. */
 json_t *jget(const json_t *obj, const char *key);
 

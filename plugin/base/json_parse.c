@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/cleanup.h"
 #include "base/utf8.h"
@@ -24,6 +25,9 @@ struct parser {
 	unsigned int depth;
 	int result; /* -errno of the first failure */
 	struct err *err;
+	const char *watch; /* jrepeats(): the key; NULL: nobody asks */
+	bool watched;	   /* the value at hand stands under it */
+	bool repeats;
 };
 
 static json_t *parse_value(struct parser *p);
@@ -322,6 +326,20 @@ static json_t *parse_array(struct parser *p)
 	return p->result < 0 ? NULL : take_ptr(array);
 }
 
+/* The value of a member, and what jrepeats() wants to know of it */
+static json_t *parse_member_value(struct parser *p, const json_t *obj, const char *key)
+{
+	const bool watched = p->watched;
+	json_t *value;
+
+	if (watched && json_object_get(obj, key))
+		p->repeats = true;
+	p->watched = p->watch && strcasecmp(key, p->watch) == 0;
+	value = parse_value(p);
+	p->watched = watched;
+	return value;
+}
+
 static bool parse_member(struct parser *p, json_t *obj)
 {
 	_cleanup_free_ char *key = NULL;
@@ -343,7 +361,7 @@ static bool parse_member(struct parser *p, json_t *obj)
 		return unexpected(p, "after object key");
 	p->at++;
 	skip_space(p);
-	value = parse_value(p);
+	value = parse_member_value(p, obj, key);
 	if (!value)
 		return false;
 	/* A repeated key moves to where it was repeated, for the sake of jget(). */
@@ -422,6 +440,16 @@ static json_t *parse_value(struct parser *p)
 		(void)unexpected(p, "looking for beginning of value");
 		return NULL;
 	}
+}
+
+bool jrepeats(const char *text, size_t len, const char *key)
+{
+	struct err ignored;
+	struct parser p = { .at = text, .end = text + len, .err = &ignored, .watch = key };
+
+	skip_space(&p);
+	json_decref(parse_value(&p));
+	return p.repeats;
 }
 
 int jparse(const char *text, size_t len, json_t **ret, struct err *e)

@@ -20,7 +20,8 @@ static int help(int argc, char **argv, FILE *out);
 
 static const struct command commands[] = {
 	{ "list", cli_list, "show what is attached on this node" },
-	{ "doctor", cli_doctor, "look for what is missing, stale or misconfigured, and say what to do" },
+	{ "doctor", cli_doctor,
+	  "look for what is missing, stale or misconfigured, and say what to do" },
 	{ "gc", cli_gc, "remove what dead containers left, restore what live ones lost" },
 	{ "install", cli_install, "put the plugins into the node's CNI folder" },
 	{ "uninstall", cli_uninstall, "take the plugins and everything of cnida off the node" },
@@ -31,11 +32,13 @@ static int help(int argc, char **argv, FILE *out)
 {
 	(void)argc, (void)argv;
 	(void)fprintf(out, "cnida - CNI plugins in one small executable\n\n"
-			   "usage: cnida COMMAND [OPTION...]\n\n");
+	                   "usage: cnida COMMAND [OPTION...]\n\n");
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		(void)fprintf(out, "  %-11s %s\n", commands[i].name, commands[i].help);
-	(void)fprintf(out, "\n\"cnida COMMAND --help\" tells more; cnida(8) and cnida-config(5) tell all.\n"
-			   "A container runtime runs it with CNI_COMMAND set, under a plugin's name.\n");
+	(void)fprintf(
+		out,
+		"\n\"cnida COMMAND --help\" tells more; cnida(8) and cnida-config(5) tell all.\n"
+		"A container runtime runs it with CNI_COMMAND set, under a plugin's name.\n");
 	return CLI_OK;
 }
 
@@ -52,7 +55,7 @@ int cli_main(int argc, char **argv)
 			continue;
 		status = commands[i].run(argc - 1, argv + 1, stdout);
 		/* A full disk or a closed pipe must not look like success. */
-		if (fflush(stdout) != 0 && status == CLI_OK) {
+		if ((ferror(stdout) || fflush(stdout) != 0) && status == CLI_OK) {
 			(void)fprintf(stderr, "cnida: cannot write: %s\n", strerror(errno));
 			status = CLI_FAILED;
 		}
@@ -62,21 +65,22 @@ int cli_main(int argc, char **argv)
 	return CLI_USAGE;
 }
 
-static void print_help(const struct cli_option *options, const char *usage, const char *about, FILE *out)
+static void print_help(const struct cli_option *options, const char *usage, const char *about,
+                       FILE *out)
 {
 	(void)fprintf(out, "usage: cnida %s\n\n%s\n", usage, about);
 	for (size_t i = 0; options[i].name; i++) {
 		char left[40];
 
-		(void)snprintf(left, sizeof(left), "--%s%s%s", options[i].name, options[i].arg ? " " : "",
-			       options[i].arg ? options[i].arg : "");
+		(void)snprintf(left, sizeof(left), "--%s%s%s", options[i].name,
+		               options[i].arg ? " " : "", options[i].arg ? options[i].arg : "");
 		(void)fprintf(out, "%s  %-18s %s\n", i == 0 ? "\n" : "", left, options[i].help);
 	}
 }
 
 /* The option that @text ("--name" or "--name=VALUE") means; *ret_value is the value after '=' or NULL. */
 static const struct cli_option *find_option(const struct cli_option *options, const char *text,
-					    const char **ret_value)
+                                            const char **ret_value)
 {
 	size_t len = strcspn(text + 2, "=");
 
@@ -90,12 +94,13 @@ static const struct cli_option *find_option(const struct cli_option *options, co
 
 static int usage_error(const char *command, const char *what, const char *text)
 {
-	(void)fprintf(stderr, "cnida %s: %s \"%s\"; see cnida %s --help\n", command, what, text, command);
+	(void)fprintf(stderr, "cnida %s: %s \"%s\"; see cnida %s --help\n", command, what, text,
+	              command);
 	return -1;
 }
 
-int cli_options(int argc, char **argv, const struct cli_option *options, const char *usage, const char *about,
-		FILE *out)
+int cli_options(int argc, char **argv, const struct cli_option *options, const char *usage,
+                const char *about, FILE *out)
 {
 	for (int i = 1; i < argc; i++) {
 		const struct cli_option *option;
@@ -105,8 +110,9 @@ int cli_options(int argc, char **argv, const struct cli_option *options, const c
 			print_help(options, usage, about, out);
 			return -2;
 		}
+		/* No command has operands: what looks like one is a slip ("gc dry-run"), and may be a costly one. */
 		if (strncmp(argv[i], "--", 2) != 0)
-			return i;
+			return usage_error(argv[0], "unexpected argument", argv[i]);
 		option = find_option(options, argv[i], &value);
 		if (!option)
 			return usage_error(argv[0], "unknown option", argv[i]);
@@ -119,7 +125,7 @@ int cli_options(int argc, char **argv, const struct cli_option *options, const c
 		}
 		*option->value = value ? value : "";
 	}
-	return argc;
+	return 0;
 }
 
 int cli_colour(FILE *out)

@@ -23,15 +23,15 @@ int cli_uninstall(int argc, char **argv, FILE *out);
 /* Options of a sub-command: "--name" or "--name VALUE" / "--name=VALUE". A table ends with a NULL name. */
 struct cli_option {
 	const char *name;
-	const char *arg;  /* name of its value in the help; NULL for a switch */
+	const char *arg; /* name of its value in the help; NULL for a switch */
 	const char *help;
 	const char **value; /* where the value goes (a switch: "") */
 };
 
-/* cli_options() - Parse; complains about the unknown. Returns the index of the first operand, or -1 (usage), or -2 if --help
- * was asked for and has been printed with @usage (a line) and @about (paragraphs). */
-int cli_options(int argc, char **argv, const struct cli_option *options, const char *usage, const char *about,
-		FILE *out);
+/* cli_options() - Parse; complains about the unknown, and about operands: no command has any. Returns 0, or -1 (usage), or -2 if
+ * --help was asked for and has been printed with @usage (a line) and @about (paragraphs). */
+int cli_options(int argc, char **argv, const struct cli_option *options, const char *usage,
+                const char *about, FILE *out);
 
 /* cli_colour() - Is @out a terminal that wants colour (NO_COLOR is not set, TERM is not dumb)? */
 int cli_colour(FILE *out);

@@ -17,7 +17,7 @@
 
 struct tally {
 	struct diagnosis *d;
-	unsigned int ready, adding, no_link, elements_lost;
+	unsigned int ready, adding, no_link, unreadable, elements_lost;
 	char example[300]; /* what one of the lost elements is */
 };
 
@@ -27,7 +27,11 @@ static int count_record(const struct record *r, void *arg, struct err *e)
 	struct err why;
 
 	(void)e;
-	if (!*r->network || !record_alive(r))
+	if (!*r->network) {
+		t->unreadable += if_nametoindex(r->name) != 0;
+		return 0; /* of one without a link the sweep tells */
+	}
+	if (!record_alive(r))
 		return 0; /* the sweep tells */
 	if (!r->ready)
 		t->adding++;
@@ -46,16 +50,24 @@ static void look_at_records(struct diagnosis *d)
 	struct err e;
 
 	if (record_each(count_record, &t, &e) < 0) {
-		diagnose(d, FINDING_FAIL, "attachments", "check the folder's owner and the file system", "%s", e.msg);
+		diagnose(d, FINDING_FAIL, "attachments",
+		         "check the folder's owner and the file system", "%s", e.msg);
 		return;
 	}
 	diagnose(d, FINDING_OK, "attachments", "", "%u ready, %u being added", t.ready, t.adding);
 	if (t.no_link)
-		diagnose(d, FINDING_FAIL, "attachments", "restart those pods (cnida list shows them)",
-			 "%u lost their link on the node", t.no_link);
+		diagnose(d, FINDING_FAIL, "attachments",
+		         "restart those pods (cnida list shows them)",
+		         "%u lost their link on the node", t.no_link);
+	if (t.unreadable)
+		diagnose(d, FINDING_FAIL, "attachments",
+		         "restart those pods (cnida list shows their links)",
+		         "%u have a damaged record: CHECK, GC and policy cannot see them",
+		         t.unreadable);
 	if (t.elements_lost)
-		diagnose(d, FINDING_FAIL, "nftables", "run: cnida gc (the next ADD restores them too)",
-			 "%u attachments lost rules: %s", t.elements_lost, t.example);
+		diagnose(d, FINDING_FAIL, "nftables",
+		         "run: cnida gc (the next ADD restores them too)",
+		         "%u attachments lost rules: %s", t.elements_lost, t.example);
 	else
 		diagnose(d, FINDING_OK, "nftables", "", "every attachment has its rules");
 }
@@ -81,8 +93,8 @@ static void look_for_stale(struct diagnosis *d)
 	if (gc_sweep(d->data_dir, true, seen, &s, &e) < 0)
 		diagnose(d, FINDING_WARN, "stale state", "repair that first", "%s", e.msg);
 	else if (s.n)
-		diagnose(d, FINDING_WARN, "stale state", "run: cnida gc", "%u left-overs of dead containers, such as %s",
-			 s.n, s.first);
+		diagnose(d, FINDING_WARN, "stale state", "run: cnida gc",
+		         "%u left-overs of dead containers, such as %s", s.n, s.first);
 	else
 		diagnose(d, FINDING_OK, "stale state", "", "none");
 }
@@ -92,12 +104,14 @@ static void look_at_forwarding(struct diagnosis *d)
 	char value[16] = "";
 	struct err e;
 
-	if (sysctl_get("net/ipv4/ip_forward", value, sizeof(value), &e) == 0 && strcmp(value, "1") == 0)
+	if (sysctl_get("net/ipv4/ip_forward", value, sizeof(value), &e) == 0 &&
+	    strcmp(value, "1") == 0)
 		diagnose(d, FINDING_OK, "IPv4 forwarding", "", "on");
 	else
-		diagnose(d, FINDING_WARN, "IPv4 forwarding",
-			 "the first ADD with isGateway or ptp turns it on; if pods run already, something turned it off",
-			 "off");
+		diagnose(
+			d, FINDING_WARN, "IPv4 forwarding",
+			"the first ADD with isGateway or ptp turns it on; if pods run already, something turned it off",
+			"off");
 }
 
 static void look_at_stores(struct diagnosis *d)
@@ -107,8 +121,9 @@ static void look_at_stores(struct diagnosis *d)
 		return;
 	}
 	if (access(d->data_dir, W_OK) < 0)
-		diagnose(d, FINDING_FAIL, "address stores", "remount it writable or free space: no address can be taken",
-			 "%s: %s", d->data_dir, strerror(errno));
+		diagnose(d, FINDING_FAIL, "address stores",
+		         "remount it writable or free space: no address can be taken", "%s: %s",
+		         d->data_dir, strerror(errno));
 	else
 		diagnose(d, FINDING_OK, "address stores", "", "%s is writable", d->data_dir);
 }

@@ -21,11 +21,13 @@
 #include <sys/stat.h>
 
 #define EXECUTABLE_MAX (64U << 20)
-#define CONFLIST_MAX (1U << 20)
+#define CONFLIST_MAX   (1U << 20)
 
 /* Writes a file unless it has that content and mode already. 1 if written, 0 if not, -errno. */
-static int put_file(int dir, const char *name, mode_t mode, const char *data, size_t len, struct err *e)
+static int put_file(int dir, const char *name, mode_t mode, const char *data, size_t len,
+                    struct err *e)
 {
+	char temp[NODE_FILE_MAX + 16];
 	_cleanup_free_ char *old = NULL;
 	struct stat st;
 	ssize_t n = -1;
@@ -36,13 +38,24 @@ static int put_file(int dir, const char *name, mode_t mode, const char *data, si
 		n = fs_read_all(dir, name, EXECUTABLE_MAX, &old, e);
 	if (n >= 0 && (size_t)n == len && memcmp(old, data, len) == 0)
 		return 0;
-	r = fs_replace(dir, name, mode, data, len, true, e);
-	return r < 0 ? r : 1;
+	/* fs_replace() renames while it has the file open for writing, and exec refuses such a file ("text file busy"): so
+	 * the name that runtimes exec is given by us, when it is closed. */
+	(void)snprintf(temp, sizeof(temp), ".cnida-%.*s", NODE_FILE_MAX, name);
+	r = fs_replace(dir, temp, mode, data, len, true, e);
+	if (r < 0)
+		return r;
+	if (renameat(dir, temp, dir, name) < 0) {
+		r = err_sys(e, errno, "install %s", name);
+		(void)unlinkat(dir, temp, 0);
+		return r;
+	}
+	return 1;
 }
 
 static void report(FILE *out, int changed, const char *dir, const char *name, const char *how)
 {
-	(void)fprintf(out, "  %-10s %s/%s%s\n", changed ? "installed" : "unchanged", dir, name, how);
+	(void)fprintf(out, "  %-10s %s/%s%s\n", changed ? "installed" : "unchanged", dir, name,
+	              how);
 }
 
 /* What lies under the name is kept for the way back, by a second link: the name itself is never missing. */
@@ -55,6 +68,8 @@ static int keep_upstream(int dir, const char *name, FILE *out, struct err *e)
 	(void)unlinkat(dir, temp, 0);
 	if (linkat(dir, name, dir, temp, 0) < 0 || renameat(dir, temp, dir, kept) < 0)
 		return err_sys(e, errno, "keep %s as %s", name, kept);
+	/* If both are one file already (an install that was interrupted), rename() leaves the second name. */
+	(void)unlinkat(dir, temp, 0);
 	(void)fprintf(out, "  %-10s %s as %s\n", "kept", name, kept);
 	return 0;
 }
@@ -125,6 +140,8 @@ static int put_conflist(const char *conf_dir, const char *file, FILE *out, struc
 	if (dir < 0)
 		return dir;
 	r = put_file(dir, basename(path), 0644, text, (size_t)len, e);
+	if (r > 0 && fsync(dir) < 0)
+		return err_sys(e, errno, "fsync %s", conf_dir);
 	if (r >= 0)
 		report(out, r, conf_dir, basename(path), "");
 	return r < 0 ? r : 0;
@@ -132,19 +149,24 @@ static int put_conflist(const char *conf_dir, const char *file, FILE *out, struc
 
 int cli_install(int argc, char **argv, FILE *out)
 {
-	const char *bin_dir = CNI_BIN_DIR_DEFAULT, *conf_dir = CNI_CONF_DIR_DEFAULT, *conflist = NULL;
+	const char *bin_dir = CNI_BIN_DIR_DEFAULT, *conf_dir = CNI_CONF_DIR_DEFAULT,
+		   *conflist = NULL;
 	const struct cli_option options[] = {
-		{ "bin-dir", "DIR", "where runtimes look for plugins (" CNI_BIN_DIR_DEFAULT ")", &bin_dir },
+		{ "bin-dir", "DIR", "where runtimes look for plugins (" CNI_BIN_DIR_DEFAULT ")",
+		  &bin_dir },
 		{ "conflist", "FILE", "also install this network configuration", &conflist },
-		{ "conf-dir", "DIR", "where runtimes look for it (" CNI_CONF_DIR_DEFAULT ")", &conf_dir },
+		{ "conf-dir", "DIR", "where runtimes look for it (" CNI_CONF_DIR_DEFAULT ")",
+		  &conf_dir },
 		{ NULL, NULL, NULL, NULL },
 	};
 	struct err e;
-	int r, i = cli_options(argc, argv, options, "install [--bin-dir DIR] [--conflist FILE [--conf-dir DIR]]",
-			       "Copies this executable and makes a link for each plugin type. Running pods are not\n"
-			       "touched, and plugins that cnida does not have are left alone. A plugin that is\n"
-			       "replaced stays beside as NAME.upstream; uninstall puts it back.",
-			       out);
+	int r, i = cli_options(
+		       argc, argv, options,
+		       "install [--bin-dir DIR] [--conflist FILE [--conf-dir DIR]]",
+		       "Copies this executable and makes a link for each plugin type. Running pods are not\n"
+		       "touched, and plugins that cnida does not have are left alone. A plugin that is\n"
+		       "replaced stays beside as NAME.upstream; uninstall puts it back.",
+		       out);
 
 	if (i < 0)
 		return i == -2 ? CLI_OK : CLI_USAGE;

@@ -48,38 +48,39 @@ static void join_ips(const struct record *r, char *buf, size_t cap)
 	*buf = '\0';
 	for (size_t i = 0; i < r->n_ips && len < cap; i++)
 		len += (size_t)snprintf(buf + len, cap - len, "%s%s", i ? "," : "",
-					ip_format(&r->ips[i].addr, text));
+		                        ip_format(&r->ips[i].addr, text));
 }
 
-static void print_row(struct table *t, const struct record *r)
+static void print_row(struct text_table *t, const struct record *r)
 {
 	char ips[512], age[32], container[16];
 
 	join_ips(r, ips, sizeof(ips));
 	format_age(r->created, age, sizeof(age));
 	(void)snprintf(container, sizeof(container), "%.12s", r->container_id);
-	table_add(t, r->pod_name);
-	table_add(t, r->pod_namespace);
-	table_add(t, container);
-	table_add(t, ips);
-	table_add(t, r->ifname);
-	table_add(t, r->name);
-	table_add(t, r->network);
-	table_add(t, age);
-	table_add(t, state_of(r));
+	text_table_add(t, r->pod_name);
+	text_table_add(t, r->pod_namespace);
+	text_table_add(t, container);
+	text_table_add(t, ips);
+	text_table_add(t, r->ifname);
+	text_table_add(t, r->name);
+	text_table_add(t, r->network);
+	text_table_add(t, age);
+	text_table_add(t, state_of(r));
 }
 
 static void print_table(const struct record_list *list, FILE *out)
 {
-	static const char *const headings[] = { "POD",	       "NAMESPACE", "CONTAINER", "ADDRESSES", "INTERFACE",
-						"HOST LINK", "NETWORK",   "AGE",	   "STATE",     NULL };
-	struct table t;
+	static const char *const headings[] = { "POD",       "NAMESPACE", "CONTAINER", "ADDRESSES",
+		                                "INTERFACE", "HOST LINK", "NETWORK",   "AGE",
+		                                "STATE",     NULL };
+	struct text_table t;
 
-	table_init(&t, headings);
+	text_table_init(&t, headings);
 	for (size_t i = 0; i < list->n; i++)
 		print_row(&t, &list->v[i]);
-	table_print(&t, out, cli_colour(out));
-	table_free(&t);
+	text_table_print(&t, out, cli_colour(out));
+	text_table_free(&t);
 }
 
 static json_t *row_to_json(const struct record *r)
@@ -150,14 +151,15 @@ int cli_list(int argc, char **argv, FILE *out)
 	struct record_list list = { 0 };
 	struct err e;
 	int status = CLI_OK;
-	int i = cli_options(argc, argv, options, "list [--json]",
-			    "Shows each attachment with its pod, addresses, link and state:\n"
-			    "  ready       the pod has its network\n"
-			    "  adding      an ADD is under way, or was killed (DEL or gc removes it)\n"
-			    "  no link     somebody removed the pod's link\n"
-			    "  dead        its network namespace is gone (gc removes it)\n"
-			    "  unreadable  the record is damaged (gc removes it)",
-			    out);
+	int i = cli_options(
+		argc, argv, options, "list [--json]",
+		"Shows each attachment with its pod, addresses, link and state:\n"
+		"  ready       the pod has its network\n"
+		"  adding      an ADD is under way, or was killed (DEL or gc removes it)\n"
+		"  no link     somebody removed the pod's link\n"
+		"  dead        its network namespace is gone (gc removes it)\n"
+		"  unreadable  the record is damaged (gc removes it once its link is gone)",
+		out);
 
 	if (i < 0)
 		return i == -2 ? CLI_OK : CLI_USAGE;

@@ -19,7 +19,7 @@ static char *clean_copy(const char *text)
 	return copy;
 }
 
-void table_add(struct table *t, const char *cell)
+void text_table_add(struct text_table *t, const char *cell)
 {
 	if (t->n == t->cap) {
 		size_t cap = t->cap ? t->cap * 2 : 64;
@@ -33,19 +33,19 @@ void table_add(struct table *t, const char *cell)
 	t->cells[t->n++] = clean_copy(cell);
 }
 
-void table_init(struct table *t, const char *const headings[])
+void text_table_init(struct text_table *t, const char *const headings[])
 {
-	*t = (struct table){ 0 };
+	*t = (struct text_table){ 0 };
 	for (; headings[t->columns] && t->columns < TABLE_COLUMNS_MAX; t->columns++)
-		table_add(t, headings[t->columns]);
+		text_table_add(t, headings[t->columns]);
 }
 
-static const char *cell_at(const struct table *t, size_t i)
+static const char *cell_at(const struct text_table *t, size_t i)
 {
 	return t->cells[i] ? t->cells[i] : "-";
 }
 
-void table_print(const struct table *t, FILE *out, int colour)
+void text_table_print(const struct text_table *t, FILE *out, int colour)
 {
 	size_t width[TABLE_COLUMNS_MAX] = { 0 };
 
@@ -66,10 +66,10 @@ void table_print(const struct table *t, FILE *out, int colour)
 	}
 }
 
-void table_free(struct table *t)
+void text_table_free(struct text_table *t)
 {
 	for (size_t i = 0; i < t->n; i++)
 		free(t->cells[i]);
 	free(t->cells);
-	*t = (struct table){ 0 };
+	*t = (struct text_table){ 0 };
 }

@@ -9,18 +9,18 @@
 
 #define TABLE_COLUMNS_MAX 12
 
-struct table {
+struct text_table {
 	size_t columns;
 	char **cells; /* owned; rows one after another */
 	size_t n, cap;
 };
 
-/* table_init() - Start with the headings, NULL-terminated. table_add() appends one cell (a copy; NULL or "" prints as "-"). Memory
+/* text_table_init() - Start with the headings, NULL-terminated. text_table_add() appends one cell (a copy; NULL or "" prints as "-"). Memory
  * that runs out leaves a cell empty. */
-void table_init(struct table *t, const char *const headings[]);
-void table_add(struct table *t, const char *cell);
-/* table_print() - Columns as wide as their widest cell, two spaces between; control characters replaced. @colour: bold headings. */
-void table_print(const struct table *t, FILE *out, int colour);
-void table_free(struct table *t);
+void text_table_init(struct text_table *t, const char *const headings[]);
+void text_table_add(struct text_table *t, const char *cell);
+/* text_table_print() - Columns as wide as their widest cell, two spaces between; control characters replaced. @colour: bold headings. */
+void text_table_print(const struct text_table *t, FILE *out, int colour);
+void text_table_free(struct text_table *t);
 
 #endif

@@ -40,7 +40,14 @@ static int detach_all(const struct record_list *list, FILE *out, struct err *e)
 	return r < 0 ? r : detach_records(&host, list->v, list->n, e);
 }
 
-/* Does the conflist name the type cnida, which only we have? */
+static bool is_cnida(const json_t *plugin)
+{
+	const char *type = json_string_value(jget(plugin, "type"));
+
+	return type && strcmp(type, "cnida") == 0;
+}
+
+/* Does the configuration (a list, or one plugin) name the type cnida, which only we have? */
 static bool needs_cnida(int dir, const char *name)
 {
 	_cleanup_free_ char *text = NULL;
@@ -53,19 +60,18 @@ static bool needs_cnida(int dir, const char *name)
 	if (len < 0 || jparse(text, (size_t)len, &doc, &ignored) < 0)
 		return false;
 	json_array_foreach(jget(doc, "plugins"), i, plugin) {
-		const char *type = json_string_value(jget(plugin, "type"));
-
-		if (type && strcmp(type, "cnida") == 0)
+		if (is_cnida(plugin))
 			return true;
 	}
-	return false;
+	return is_cnida(doc);
 }
 
 static bool is_conflist(const char *name)
 {
 	const char *dot = strrchr(name, '.');
 
-	return dot && (strcmp(dot, ".conflist") == 0 || strcmp(dot, ".conf") == 0 || strcmp(dot, ".json") == 0);
+	return dot && (strcmp(dot, ".conflist") == 0 || strcmp(dot, ".conf") == 0 ||
+	               strcmp(dot, ".json") == 0);
 }
 
 static int remove_conflists(const char *conf_dir, FILE *out, struct err *e)
@@ -147,10 +153,11 @@ static int remove_state(FILE *out, struct err *e)
 
 static int refuse(const struct record_list *list)
 {
-	(void)fprintf(stderr,
-		      "cnida uninstall: %zu attachments are there (see cnida list): drain the node first, or say "
-		      "--force to cut them off\n",
-		      list->n);
+	(void)fprintf(
+		stderr,
+		"cnida uninstall: %zu attachments are there (see cnida list): drain the node first, or say "
+		"--force to cut them off\n",
+		list->n);
 	return CLI_FAILED;
 }
 
@@ -158,18 +165,21 @@ int cli_uninstall(int argc, char **argv, FILE *out)
 {
 	const char *bin_dir = CNI_BIN_DIR_DEFAULT, *conf_dir = CNI_CONF_DIR_DEFAULT, *force = NULL;
 	const struct cli_option options[] = {
-		{ "bin-dir", "DIR", "the node's plugin folder (" CNI_BIN_DIR_DEFAULT ")", &bin_dir },
-		{ "conf-dir", "DIR", "its network configurations (" CNI_CONF_DIR_DEFAULT ")", &conf_dir },
+		{ "bin-dir", "DIR", "the node's plugin folder (" CNI_BIN_DIR_DEFAULT ")",
+		  &bin_dir },
+		{ "conf-dir", "DIR", "its network configurations (" CNI_CONF_DIR_DEFAULT ")",
+		  &conf_dir },
 		{ "force", NULL, "even if pods are attached: they lose their network", &force },
 		{ NULL, NULL, NULL, NULL },
 	};
 	struct record_list list = { 0 };
 	struct err e;
-	int r, i = cli_options(argc, argv, options, "uninstall [--bin-dir DIR] [--conf-dir DIR] [--force]",
-			       "Removes network configurations that need the type cnida, our tables and state, and\n"
-			       "the plugins; upstream's plugins that install replaced come back. Bridges and the\n"
-			       "address stores stay.",
-			       out);
+	int r, i = cli_options(
+		       argc, argv, options, "uninstall [--bin-dir DIR] [--conf-dir DIR] [--force]",
+		       "Removes network configurations that need the type cnida, our tables and state, and\n"
+		       "the plugins; upstream's plugins that install replaced come back. Bridges and the\n"
+		       "address stores stay.",
+		       out);
 
 	if (i < 0)
 		return i == -2 ? CLI_OK : CLI_USAGE;

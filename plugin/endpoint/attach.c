@@ -40,9 +40,6 @@ static int open_netns(struct attachment *a, struct err *e)
 	if (fd < 0)
 		return fd;
 	a->netns = fd;
-	if (!a->req->netns_override && netns_is_own(&a->rec.netns_id))
-		return err_set(e, CNI_E_NETNS, 0,
-			       "plugin's netns and netns from CNI_NETNS should not be the same");
 	return nl_open(NETLINK_ROUTE, &a->host, e);
 }
 
@@ -204,9 +201,10 @@ static int add_elements(struct attachment *a, struct err *e)
 
 static void undo_elements(struct attachment *a)
 {
+	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
 	struct err e;
 
-	if (elements_del(&a->rec, &e) < 0)
+	if (elements_del(&nft, &a->rec, &e) < 0)
 		log_warn("%s: elements of a failed ADD stay: %s", a->rec.name, e.msg);
 }
 
@@ -252,19 +250,33 @@ static void add_interfaces(struct attachment *a)
 }
 
 /* The configuration's dns replaces the IPAM's when it says anything, even an empty list (upstream's rule). */
-static void choose_dns(struct attachment *a)
+static int choose_dns(struct attachment *a, struct err *e)
 {
-	if (!a->conf.dns || json_object_size(a->conf.dns) == 0)
-		return;
+	static const char *const keys[] = { "nameservers", "domain", "search", "options" };
+	json_t *dns = NULL;
+	bool says = false;
+	int r;
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
+		says = says || jget(a->conf.dns, keys[i]);
+	if (!says)
+		return 0;
+	r = dns_parse(a->conf.dns, "dns", &dns, e);
+	if (r < 0)
+		return r;
 	json_decref(a->res.dns);
-	a->res.dns = json_incref(a->conf.dns);
+	a->res.dns = dns;
+	return 0;
 }
 
 /* The last step: from here the runtime believes in the attachment. */
 static int answer(struct attachment *a, struct err *e)
 {
+	int r = choose_dns(a, e);
+
+	if (r < 0)
+		return r;
 	add_interfaces(a);
-	choose_dns(a);
 	return a->req->answer ? a->req->answer(a->req, &a->res, e) : 0;
 }
 

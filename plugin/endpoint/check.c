@@ -69,7 +69,7 @@ static int check_inside(struct check *c, struct err *e)
 	return r < 0 ? r : check_pod(c, &pod, e);
 }
 
-/* Later plugins of the chain may have added interfaces with addresses: those that name another one are not ours to judge. */
+/* Later plugins of the chain may have added interfaces with addresses: what names another one is not ours to judge. */
 static void keep_own_addresses(struct check *c)
 {
 	size_t n = 0;

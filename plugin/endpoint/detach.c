@@ -44,11 +44,12 @@ static int release_store(const struct record *r, struct err *e)
 
 int detach_records(struct nl_sock *host, const struct record *r, size_t n, struct err *e)
 {
+	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
 	struct err this;
 	int first = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		keep_first(&first, elements_del(&r[i], &this), e, &this);
+		keep_first(&first, elements_del(&nft, &r[i], &this), e, &this);
 		keep_first(&first, reaper_mark(host, r[i].name, &this), e, &this);
 	}
 	keep_first(&first, reaper_run(host, &this), e, &this);
@@ -61,6 +62,7 @@ int detach_records(struct nl_sock *host, const struct record *r, size_t n, struc
 			continue;
 		keep_first(&first, release_store(&r[i], &this), e, &this);
 		keep_first(&first, record_delete(r[i].name, &this), e, &this);
+		keep_first(&first, elements_confirm(&nft, &r[i], &this), e, &this);
 	}
 	return first;
 }
@@ -70,7 +72,7 @@ int detach_record(struct nl_sock *host, const struct record *r, struct err *e)
 	return detach_records(host, r, 1, e);
 }
 
-/* A pod that has no record: what its namespace and the previous result tell. */
+/* What the namespace, the previous result and the store tell of a pod. */
 struct traces {
 	struct record rec;	   /* as much of it as is known */
 	char host_link[IFNAMSIZ]; /* the node's end of the pod's veth; "" if unknown */
@@ -149,14 +151,8 @@ static int find_host_link(struct nl_sock *host, const struct request *req, struc
 	return 0;
 }
 
-static int detach_traces(struct nl_sock *host, const struct request *req, const struct netconf *conf,
-			 struct err *e)
+static void describe(const struct request *req, const struct netconf *conf, struct record *rec)
 {
-	struct traces t = { .host_link = "" };
-	struct record *rec = &t.rec;
-	struct err this;
-	int first = 0, r;
-
 	record_name(req->network, req->container_id, req->ifname, rec->name);
 	(void)snprintf(rec->network, sizeof(rec->network), "%s", req->network);
 	(void)snprintf(rec->container_id, sizeof(rec->container_id), "%s", req->container_id);
@@ -165,9 +161,20 @@ static int detach_traces(struct nl_sock *host, const struct request *req, const 
 	ipam_data_dir(req, conf->ipam_type, rec->ipam_dir, sizeof(rec->ipam_dir));
 	addresses_of_prev_result(req, rec);
 	addresses_of_store(rec);
-	keep_first(&first, elements_del(rec, &this), e, &this);
-	r = find_host_link(host, req, &t, &this);
-	keep_first(&first, r, e, &this);
+}
+
+/* No record, or none that led to a link: upstream's plugins may have made the attachment, or what we knew is lost. */
+static int detach_traces(struct nl_sock *host, struct nl_sock *nft, const struct request *req,
+			 const struct netconf *conf, struct err *e)
+{
+	struct traces t = { .host_link = "" };
+	struct record *rec = &t.rec;
+	struct err this;
+	int first = 0;
+
+	describe(req, conf, rec);
+	keep_first(&first, elements_del(nft, rec, &this), e, &this);
+	keep_first(&first, find_host_link(host, req, &t, &this), e, &this);
 	if (*t.host_link)
 		keep_first(&first, reaper_remove(host, t.host_link, &this), e, &this);
 	keep_first(&first, reaper_remove(host, rec->name, &this), e, &this);
@@ -176,44 +183,44 @@ static int detach_traces(struct nl_sock *host, const struct request *req, const 
 	return first;
 }
 
-/* The kernel's side, from the record if there is one. */
-static int detach_kernel(struct nl_sock *host, const struct request *req, const struct netconf *conf,
-			 char ret_name[static IFNAMSIZ], struct err *e)
+/* What the record says. 1 if its link was there. */
+static int detach_recorded(struct nl_sock *host, struct nl_sock *nft, const struct record *rec, struct err *e)
 {
 	struct err this;
-	struct record rec;
 	int first = 0, r;
 
-	record_name(req->network, req->container_id, req->ifname, ret_name);
-	r = record_read(ret_name, &rec, e);
-	if (r == -ENOENT || r == -EBADMSG)
-		return detach_traces(host, req, conf, e);
-	if (r < 0) /* it may be there: without its content something would be left for ever */
-		return r;
-	keep_first(&first, elements_del(&rec, &this), e, &this);
-	keep_first(&first, reaper_remove(host, rec.name, &this), e, &this);
-	return first;
+	keep_first(&first, elements_del(nft, rec, &this), e, &this);
+	r = reaper_remove(host, rec->name, &this);
+	keep_first(&first, r, e, &this);
+	return first < 0 ? first : r;
 }
 
-static int refuse_own_netns(const struct request *req, struct err *e)
+static int detach_with(struct nl_sock *host, struct nl_sock *nft, const struct request *req,
+		       const struct netconf *conf, struct err *e)
 {
-	struct netns_id id;
-	struct err ignored;
-	_cleanup_close_ int fd = -1;
+	char name[IFNAMSIZ];
+	struct record rec;
+	int r, known;
 
-	if (!*req->netns || req->netns_override)
-		return 0;
-	fd = netns_open(req->netns, &id, &ignored);
-	if (fd >= 0 && netns_is_own(&id))
-		return err_set(e, CNI_E_NETNS, 0,
-			       "plugin's netns and netns from CNI_NETNS should not be the same");
-	return 0;
+	record_name(req->network, req->container_id, req->ifname, name);
+	known = record_read(name, &rec, e);
+	/* It may be there: without its content something would be left for ever. */
+	if (known < 0 && known != -ENOENT && known != -EBADMSG)
+		return known;
+	r = known == 0 ? detach_recorded(host, nft, &rec, e) : 0;
+	if (r == 0)
+		r = detach_traces(host, nft, req, conf, e);
+	if (r >= 0 && *conf->ipam_type)
+		r = ipam_del(req, conf->ipam_type, e);
+	if (r >= 0)
+		r = record_delete(name, e);
+	return r < 0 || known < 0 ? r : elements_confirm(nft, &rec, e);
 }
 
 int detach(const struct request *req, struct err *e)
 {
 	_cleanup_nl_ struct nl_sock host = { .fd = -1 };
-	char name[IFNAMSIZ];
+	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
 	struct netconf conf;
 	struct err this;
 	int r;
@@ -221,12 +228,6 @@ int detach(const struct request *req, struct err *e)
 	/* A configuration that no longer holds must not keep a pod from going. */
 	if (netconf_parse(req, &conf, &this) < 0)
 		log_warn("DEL goes on with an invalid configuration: %s", this.msg);
-	r = refuse_own_netns(req, e);
-	if (r == 0)
-		r = nl_open(NETLINK_ROUTE, &host, e);
-	if (r == 0)
-		r = detach_kernel(&host, req, &conf, name, e);
-	if (r == 0 && *conf.ipam_type)
-		r = ipam_del(req, conf.ipam_type, e);
-	return r < 0 ? r : record_delete(name, e);
+	r = nl_open(NETLINK_ROUTE, &host, e);
+	return r < 0 ? r : detach_with(&host, &nft, req, &conf, e);
 }

@@ -4,7 +4,7 @@
  */
 #include "endpoint/elements.h"
 
-#include "base/log.h"
+#include "kernel/link.h"
 #include "kernel/ruleset.h"
 
 #include <errno.h>
@@ -70,6 +70,33 @@ static int take_out_singly(struct nl_sock *s, const struct record *r, const char
 	return x < 0 ? x : 0;
 }
 
+/* Puts in what is missing, piece by piece; what is there stays. */
+static int put_in_singly(struct nl_sock *s, const struct record *r, struct err *e)
+{
+	char owner[ELEMENTS_OWNER_MAX];
+	struct ruleset_txn t;
+	uint8_t mac[6];
+	int x = 0;
+
+	elements_owner(r, owner);
+	for (size_t i = 0; r->masquerade && i < r->n_ips && (x == 0 || x == -EEXIST); i++) {
+		ruleset_begin(&t);
+		ruleset_add_masquerade(&t, &r->ips[i], owner);
+		x = ruleset_commit(s, &t, e);
+	}
+	if ((x < 0 && x != -EEXIST) || !r->spoof_check)
+		return x == -EEXIST ? 0 : x;
+	port_mac(r, mac);
+	x = ruleset_has_spoof(s, r->name, mac, NULL, e);
+	if (x == 0)
+		x = ruleset_take_spoof(s, r->name, e); /* half of it may be there */
+	if (x != 0)
+		return x < 0 ? x : 0;
+	ruleset_begin(&t);
+	ruleset_add_spoof(&t, r->name, mac, owner);
+	return ruleset_commit(s, &t, e);
+}
+
 static bool share_address(const struct record *r, const struct record *q)
 {
 	for (size_t i = 0; i < r->n_ips; i++) {
@@ -81,16 +108,26 @@ static bool share_address(const struct record *r, const struct record *q)
 	return false;
 }
 
-/* Another record with an address of the newcomer: alive, it keeps it; dead, it forgets that it had elements, so that its
- * DEL, whenever it comes, does not take out the newcomer's. */
+struct eviction {
+	const struct record *newcomer;
+	struct nl_sock host;
+};
+
+/* Another record with an address of the newcomer. If its namespace and its link are there, it keeps the address. If not (a
+ * reboot of the pod, a DEL by upstream's plugins), it forgets that it had elements, so that its own DEL, whenever that
+ * comes, does not take out the newcomer's. */
 static int evict_dead(const struct record *r, void *arg, struct err *e)
 {
-	const struct record *newcomer = arg;
+	struct eviction *ev = arg;
 	struct record dead;
+	int there;
 
-	if (strcmp(r->name, newcomer->name) == 0 || !r->masquerade || !share_address(r, newcomer))
+	if (strcmp(r->name, ev->newcomer->name) == 0 || !r->masquerade || !share_address(r, ev->newcomer))
 		return 0;
-	if (record_alive(r))
+	there = record_alive(r) ? link_exists(&ev->host, r->name, e) : 0;
+	if (there < 0)
+		return there;
+	if (there)
 		return err_set(e, CNI_E_TRY_AGAIN, EEXIST,
 			       "an address of this pod is masqueraded for container %s (%s, network %s), "
 			       "which is running",
@@ -103,37 +140,53 @@ static int evict_dead(const struct record *r, void *arg, struct err *e)
 /* EEXIST: an earlier owner of the address or of the port left its elements. Dead owners are replaced. */
 static int replace_stale(struct nl_sock *s, const struct record *r, struct err *e)
 {
-	struct record newcomer = *r;
-	int x = record_each(evict_dead, &newcomer, e);
+	struct eviction ev = { .newcomer = r, .host = { .fd = -1 } };
+	int x = nl_open(NETLINK_ROUTE, &ev.host, e);
 
-	if (x < 0)
-		return x;
-	x = take_out_singly(s, r, NULL, e);
+	if (x == 0)
+		x = record_each(evict_dead, &ev, e);
+	nl_close(&ev.host);
+	if (x == 0)
+		x = take_out_singly(s, r, NULL, e);
 	return x < 0 ? x : commit(s, r, PUT_IN, e);
 }
 
-/* One live record while a table is restored; what others put in meanwhile is fine. */
+/*
+ * Restoring
+ *
+ * Whoever finds a table missing makes it and puts in what all ready records say, while ADDs and DELs go on. An ADD
+ * puts in its own, so records that are not ready are left alone. A DEL takes its elements out first and its record
+ * away last, so a restoring process may have read the record before and put the elements in after: it looks
+ * at the record again afterwards, and DEL looks at its elements again at its end. Whichever is later takes them out.
+ */
 struct restore {
 	struct nl_sock *nft;
-	const char *except; /* name of a record that its ADD puts in by itself */
 	int n;
 };
 
 static int restore_one(const struct record *r, void *arg, struct err *e)
 {
 	struct restore *restore = arg;
+	char owner[ELEMENTS_OWNER_MAX];
+	struct record again;
 	int x;
 
-	if (!*r->network || !has_elements(r) || !record_alive(r) || strcmp(r->name, restore->except) == 0)
+	if (!*r->network || !r->ready || !has_elements(r) || !record_alive(r))
 		return 0;
-	x = commit(restore->nft, r, PUT_IN, e);
-	if (x == 0)
-		restore->n++;
-	return x == -EEXIST ? 0 : x;
+	x = put_in_singly(restore->nft, r, e);
+	if (x < 0)
+		return x;
+	restore->n++;
+	if (record_read(r->name, &again, e) != -ENOENT)
+		return 0;
+	elements_owner(r, owner);
+	return take_out_singly(restore->nft, r, owner, e);
 }
 
-static int create_tables(struct nl_sock *s, bool bridge, struct shared *shared, struct err *e)
+/* ENOENT: no table yet on this boot, or somebody flushed it. Either way the records say what belongs in it. */
+static int restore_all(struct nl_sock *s, bool bridge, struct shared *shared, struct err *e)
 {
+	struct restore restore = { .nft = s };
 	int r;
 
 	/* Before it is tried: if the kernel's answer is lost, they may be there all the same. */
@@ -142,15 +195,6 @@ static int create_tables(struct nl_sock *s, bool bridge, struct shared *shared, 
 	r = ruleset_create(s, RULESET_INET, e);
 	if (r == 0 && bridge)
 		r = ruleset_create(s, RULESET_BRIDGE, e);
-	return r;
-}
-
-/* ENOENT: no table yet on this boot, or somebody flushed it. Either way the records say what belongs in it. */
-static int restore_all(struct nl_sock *s, const struct record *except, struct shared *shared, struct err *e)
-{
-	struct restore restore = { .nft = s, .except = except->name };
-	int r = create_tables(s, except->spoof_check, shared, e);
-
 	return r < 0 ? r : record_each(restore_one, &restore, e);
 }
 
@@ -165,29 +209,55 @@ int elements_add(const struct record *r, struct shared *shared, struct err *e)
 	if (x == 0)
 		x = commit(&s, r, PUT_IN, e);
 	if (x == -ENOENT) {
-		x = restore_all(&s, r, shared, e);
+		x = restore_all(&s, r->spoof_check, shared, e);
 		if (x == 0)
 			x = commit(&s, r, PUT_IN, e);
 	}
 	return x == -EEXIST ? replace_stale(&s, r, e) : x;
 }
 
-int elements_del(const struct record *r, struct err *e)
+/* The socket is opened when it is first needed. */
+static int open_nft(struct nl_sock *nft, struct err *e)
 {
-	_cleanup_nl_ struct nl_sock s = { .fd = -1 };
+	return nft->fd >= 0 ? 0 : nl_open(NETLINK_NETFILTER, nft, e);
+}
+
+int elements_del(struct nl_sock *nft, const struct record *r, struct err *e)
+{
 	char owner[ELEMENTS_OWNER_MAX];
 	int x;
 
 	if (!has_elements(r))
 		return 0;
-	x = nl_open(NETLINK_NETFILTER, &s, e);
+	x = open_nft(nft, e);
 	if (x < 0)
 		return x;
 	/* A ready record's elements are its own (see evict_dead()); the slow way is for what is half there. */
-	if (r->ready && commit(&s, r, TAKE_OUT, e) == 0)
+	if (r->ready && commit(nft, r, TAKE_OUT, e) == 0)
 		return 0;
 	elements_owner(r, owner);
-	return take_out_singly(&s, r, owner, e);
+	return take_out_singly(nft, r, owner, e);
+}
+
+int elements_confirm(struct nl_sock *nft, const struct record *r, struct err *e)
+{
+	char owner[ELEMENTS_OWNER_MAX];
+	uint8_t mac[6];
+	int x;
+
+	if (!has_elements(r))
+		return 0;
+	x = open_nft(nft, e);
+	elements_owner(r, owner);
+	for (size_t i = 0; r->masquerade && x >= 0 && i < r->n_ips; i++)
+		x = ruleset_take_masquerade(nft, &r->ips[i].addr, owner, e);
+	if (x < 0 || !r->spoof_check)
+		return x < 0 ? x : 0;
+	port_mac(r, mac);
+	x = ruleset_has_spoof(nft, r->name, mac, NULL, e);
+	if (x > 0)
+		x = ruleset_take_spoof(nft, r->name, e);
+	return x < 0 ? x : 0;
 }
 
 static int missing(struct err *e, const char *what, const char *which, int x)
@@ -238,7 +308,7 @@ static int wants_bridge_table(const struct record *r, void *arg, struct err *e)
 int elements_restore(struct err *e)
 {
 	_cleanup_nl_ struct nl_sock s = { .fd = -1 };
-	struct restore restore = { .nft = &s, .except = "" };
+	struct restore restore = { .nft = &s };
 	int bridge = record_each(wants_bridge_table, NULL, e);
 	int r = bridge < 0 ? bridge : nl_open(NETLINK_NETFILTER, &s, e);
 

@@ -10,6 +10,7 @@
 
 #include "endpoint/record.h"
 #include "endpoint/shared.h"
+#include "kernel/netlink.h"
 
 /**
  * elements_add() - Put in what the record says (masquerade of r->ips, source check of r->name)
@@ -20,8 +21,14 @@
  */
 int elements_add(const struct record *r, struct shared *shared, struct err *e);
 
-/* elements_del() - Take out what the record says; what is not there, or has another owner by now, is left. */
-int elements_del(const struct record *r, struct err *e);
+/* elements_del() - Take out what the record says; what is not there, or has another owner by now, is left.
+ * @nft: opened when it is needed (fd -1 before). The caller keeps it open until the link is gone too: closing a netfilter socket
+ * waits for the kernel to free what was taken out, a grace period that removing the link waits for anyway. */
+int elements_del(struct nl_sock *nft, const struct record *r, struct err *e);
+
+/* elements_confirm() - The end of DEL, after its record is gone: if a process that restored the tables meanwhile put
+ * the elements back, take them out again (see "Restoring" in elements.c). */
+int elements_confirm(struct nl_sock *nft, const struct record *r, struct err *e);
 
 /* elements_restore() - Make tables that others emptied or removed anew, and put in what all live records say: `cnida gc`.
  * Returns how many records had elements put in, or -errno. */

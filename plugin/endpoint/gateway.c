@@ -61,6 +61,9 @@ int gateway_resolve(const struct netconf *conf, struct result *res, int iface, s
 			return err_set(e, CNI_E_CONFIG, 0,
 				       "ipam gave no gateway for %s: ptp routes through one",
 				       prefix_format(&ip->address, text));
+		if (conf->mode == MODE_PTP && conf->is_default_gateway &&
+		    add_default_route(res, &ip->gateway, e) < 0)
+			return -EINVAL;
 		if (conf->mode == MODE_PTP || !conf->is_gateway)
 			continue;
 		if (!ip_is_set(&ip->gateway))

@@ -25,7 +25,7 @@ typedef void (*gc_seen_fn)(const char *what, const char *why, void *arg);
  * gc_sweep() - Remove what dead owners left on this node, whatever the network: for `cnida gc`, since containerd never
  * calls GC
  *
- * Records whose namespace is gone, records that cannot be read, unfinished ADDs older than SWEEP_GRACE_S with a dead
+ * Records whose namespace is gone, records that cannot be read and whose link is gone, unfinished ADDs older than SWEEP_GRACE_S with a dead
  * namespace, addresses after the rules of ipam/sweep.h in every store under @data_dir, orphaned masquerade elements; then
  * missing tables are restored.
  *

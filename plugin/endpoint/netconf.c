@@ -6,6 +6,7 @@
 
 #include "base/ip.h"
 #include "endpoint/vlan_conf.h"
+#include "spec/result.h"
 
 #include <string.h>
 
@@ -13,14 +14,14 @@
 
 /* What upstream's interface plugins know in CNI_ARGS, and what a Kubernetes runtime sends. */
 static const char *const known_args[] = { "IgnoreUnknown",
-					  "MAC",
-					  "IP",
-					  "GATEWAY",
-					  "K8S_POD_NAME",
-					  "K8S_POD_NAMESPACE",
-					  "K8S_POD_INFRA_CONTAINER_ID",
-					  "K8S_POD_UID",
-					  NULL };
+	                                  "MAC",
+	                                  "IP",
+	                                  "GATEWAY",
+	                                  "K8S_POD_NAME",
+	                                  "K8S_POD_NAMESPACE",
+	                                  "K8S_POD_INFRA_CONTAINER_ID",
+	                                  "K8S_POD_UID",
+	                                  NULL };
 
 /* A boolean key and where its value goes. */
 struct flag {
@@ -49,8 +50,8 @@ static int read_bridge_name(const json_t *conf, struct netconf *c, struct err *e
 	if (!*name)
 		name = "cni0";
 	if (!request_ifname_valid(name, &why))
-		return err_set(e, CNI_E_CONFIG, 0, "bridge: \"%s\" is not an interface name: %s", name,
-			       why);
+		return err_set(e, CNI_E_CONFIG, 0, "bridge: \"%s\" is not an interface name: %s",
+		               name, why);
 	(void)snprintf(c->bridge, sizeof(c->bridge), "%s", name);
 	return 0;
 }
@@ -78,12 +79,12 @@ static int read_bridge(const json_t *conf, struct netconf *c, struct err *e)
 		c->is_gateway = true;
 	if (c->hairpin && c->promisc)
 		return err_set(e, CNI_E_CONFIG, 0,
-			       "cannot set hairpin mode and promiscuous mode at the same time");
+		               "cannot set hairpin mode and promiscuous mode at the same time");
 	if (c->disable_interface && *c->ipam_type)
 		return err_set(e, CNI_E_CONFIG, 0,
-			       "disableContainerInterface: cannot use IPAM (\"%s\") on an interface "
-			       "that stays down",
-			       c->ipam_type);
+		               "disableContainerInterface: cannot use IPAM (\"%s\") on an interface "
+		               "that stays down",
+		               c->ipam_type);
 	return vlan_conf_parse(conf, c, e);
 }
 
@@ -93,7 +94,7 @@ static int set_mac(struct netconf *c, const char *where, const char *text, struc
 		return err_set(e, CNI_E_CONFIG, 0, "%s: \"%s\" is not a MAC address", where, text);
 	if (c->mac[0] & 1)
 		return err_set(e, CNI_E_CONFIG, 0, "%s: \"%s\" is a multicast MAC address", where,
-			       text);
+		               text);
 	c->has_mac = true;
 	return 0;
 }
@@ -135,15 +136,19 @@ static int read_cni_args(const struct request *req, struct netconf *c, struct er
 
 static int read_macs(const struct request *req, struct netconf *c, struct err *e)
 {
-	json_t *args = jget(req->config, "args");
+	json_t *args = NULL, *cni = NULL, *runtime = NULL;
 	int r = read_cni_args(req, c, e);
 
+	if (r >= 0)
+		r = jget_obj(req->config, "", "args", &args, e);
+	if (r > 0)
+		r = jget_obj(args, "args", "cni", &cni, e);
+	if (r >= 0)
+		r = jget_obj(req->config, "", "runtimeConfig", &runtime, e);
 	/* ptp knows no MAC; the type cnida takes it in both modes, which is harmless for ptp. */
-	if (r == 0)
-		r = read_mac(jget(args, "cni"), "args.cni", c, e);
-	if (r == 0)
-		r = read_mac(jget(req->config, "runtimeConfig"), "runtimeConfig", c, e);
-	return r;
+	if (r >= 0)
+		r = read_mac(cni, "args.cni", c, e);
+	return r < 0 ? r : read_mac(runtime, "runtimeConfig", c, e);
 }
 
 static int read_ipam_type(const json_t *conf, struct netconf *c, struct err *e)
@@ -171,8 +176,8 @@ static int read_mode(const json_t *conf, const char *type, struct netconf *c, st
 	if (strcmp(mode, "ptp") == 0)
 		c->mode = MODE_PTP;
 	else if (strcmp(mode, "bridge") != 0)
-		return err_set(e, CNI_E_CONFIG, 0, "mode: expected \"bridge\" or \"ptp\", found \"%s\"",
-			       mode);
+		return err_set(e, CNI_E_CONFIG, 0,
+		               "mode: expected \"bridge\" or \"ptp\", found \"%s\"", mode);
 	return 0;
 }
 
@@ -188,9 +193,22 @@ static int read_masquerade(const json_t *conf, struct netconf *c, struct err *e)
 	/* Whichever backend is named, the rules are ours: one nftables transaction, the same effect. */
 	if (*backend && strcmp(backend, "iptables") != 0 && strcmp(backend, "nftables") != 0)
 		return err_set(e, CNI_E_CONFIG, 0,
-			       "ipMasqBackend: expected \"iptables\" or \"nftables\", found \"%s\"",
-			       backend);
+		               "ipMasqBackend: expected \"iptables\" or \"nftables\", found \"%s\"",
+		               backend);
 	return 0;
+}
+
+static int read_dns(const json_t *conf, struct netconf *c, struct err *e)
+{
+	json_auto_t *parsed = NULL;
+	json_t *dns;
+	int r = jget_obj(conf, "", "dns", &dns, e);
+
+	if (r > 0) {
+		c->dns = dns;
+		r = dns_parse(dns, "dns", &parsed, e);
+	}
+	return r < 0 ? r : 0;
 }
 
 static int read_common(const json_t *conf, struct netconf *c, struct err *e)
@@ -201,7 +219,7 @@ static int read_common(const json_t *conf, struct netconf *c, struct err *e)
 	if (r < 0)
 		return r;
 	c->mtu = (uint32_t)mtu;
-	r = jget_obj(conf, "", "dns", &c->dns, e);
+	r = read_dns(conf, c, e);
 	return r < 0 ? r : read_masquerade(conf, c, e);
 }
 
@@ -209,7 +227,7 @@ int netconf_parse(const struct request *req, struct netconf *ret, struct err *e)
 {
 	int r;
 
-	*ret = (struct netconf){ .ipam_type = "" };
+	*ret = (struct netconf) { .ipam_type = "" };
 	(void)snprintf(ret->bridge, sizeof(ret->bridge), "cni0");
 	r = read_ipam_type(req->config, ret, e);
 	if (r == 0)
@@ -218,6 +236,11 @@ int netconf_parse(const struct request *req, struct netconf *ret, struct err *e)
 		r = read_common(req->config, ret, e);
 	if (r == 0 && ret->mode == MODE_BRIDGE)
 		r = read_bridge(req->config, ret, e);
+	/* Upstream's ptp knows no such key: its IPAM must say the route. In the type cnida both modes have it. */
+	if (r == 0 && ret->mode == MODE_PTP && strcmp(req->type, "cnida") == 0)
+		r = jget_bool(req->config, "", "isDefaultGateway", &ret->is_default_gateway, e);
+	if (r > 0)
+		r = 0;
 	if (r == 0)
 		r = read_macs(req, ret, e);
 	if (r == 0 && ret->mode == MODE_PTP && !*ret->ipam_type)

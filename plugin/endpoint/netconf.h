@@ -25,7 +25,7 @@ struct netconf {
 	bool ip_masq;
 	bool has_mac;
 	uint8_t mac[6]; /* of the container's interface */
-	json_t *dns;	/* borrowed; overrides the IPAM's when it has any field; NULL if absent */
+	const json_t *dns; /* borrowed and valid; overrides the IPAM's when it has any field; NULL if absent */
 
 	/* Bridge mode. */
 	char bridge[IFNAMSIZ];

@@ -83,6 +83,20 @@ bool netns_is_own(const struct netns_id *id)
 	return same_id(id, &own);
 }
 
+int netns_refuse_own(const char *path, struct err *e)
+{
+	struct netns_id id;
+	struct stat st;
+
+	if (!*path || stat(path, &st) < 0)
+		return 0;
+	get_id(&st, &id);
+	if (!netns_is_own(&id))
+		return 0;
+	return err_set(e, CNI_E_NETNS, 0,
+	               "plugin's netns and netns from CNI_NETNS should not be the same");
+}
+
 bool netns_alive(const char *path, const struct netns_id *id)
 {
 	struct netns_id now;

@@ -7,6 +7,7 @@
  */
 #include "kernel/nftables.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/netfilter/nf_tables_compat.h>

@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <string.h>
 
 #define ROOT      "/proc/sys/"
@@ -90,8 +89,7 @@ int sysctl_set(const char *key, const char *value, struct err *e)
 	return 0;
 }
 
-/* The kernel prints lists with tabs, people write them with blanks. */
-static bool same_value(const char *a, const char *b)
+bool sysctl_same_value(const char *a, const char *b)
 {
 	static const char blank[] = " \t\n";
 
@@ -116,7 +114,7 @@ int sysctl_ensure(const char *key, const char *value, struct err *e)
 	struct err unread;
 
 	/* What cannot be read (some are write-only) or is too long to compare is written. */
-	if (sysctl_get(key, now, sizeof(now), &unread) == 0 && same_value(now, value))
+	if (sysctl_get(key, now, sizeof(now), &unread) == 0 && sysctl_same_value(now, value))
 		return 0;
 	return sysctl_set(key, value, e);
 }

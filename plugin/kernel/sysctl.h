@@ -7,6 +7,7 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* sysctl_get() - Value without its newline. @key is a path below /proc/sys with slashes ("net/ipv4/ip_forward");
@@ -16,5 +17,7 @@ int sysctl_get(const char *key, char *ret, size_t cap, struct err *e);
 int sysctl_set(const char *key, const char *value, struct err *e);
 /* sysctl_ensure() - Read first, write only what differs (a read-only /proc/sys with the right value is fine). */
 int sysctl_ensure(const char *key, const char *value, struct err *e);
+/* sysctl_same_value() - Are two values the same but for blanks? The kernel prints lists with tabs, people write blanks. */
+bool sysctl_same_value(const char *a, const char *b);
 
 #endif

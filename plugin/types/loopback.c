@@ -18,16 +18,12 @@
 /* A socket in the pod's namespace; the process is back at home when this returns. */
 static int open_pod(const struct request *req, struct nl_sock *ret, struct err *e)
 {
-	struct netns_id id;
 	struct err lost;
-	_cleanup_close_ int fd = netns_open(req->netns, &id, e), back = -1;
+	_cleanup_close_ int fd = netns_open(req->netns, NULL, e), back = -1;
 	int r;
 
 	if (fd < 0)
 		return fd;
-	if (!req->netns_override && netns_is_own(&id))
-		return err_set(e, CNI_E_NETNS, 0,
-			       "plugin's netns and netns from CNI_NETNS should not be the same");
 	r = netns_enter(fd, &back, e);
 	if (r < 0)
 		return r;
@@ -120,13 +116,7 @@ static int del(const struct request *req, struct err *e)
 	if (!*req->netns)
 		return 0;
 	r = open_pod(req, &pod, &gone);
-	if (r == 0)
-		return set_lo(&pod, false, e);
-	if (gone.code == CNI_E_NETNS && gone.no == 0) {
-		*e = gone;
-		return r;
-	}
-	return 0; /* without a namespace there is no lo */
+	return r < 0 ? 0 : set_lo(&pod, false, e); /* without a namespace there is no lo */
 }
 
 static int check(const struct request *req, struct err *e)

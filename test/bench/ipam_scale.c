@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * ipam_scale.c - what an ADD and a DEL of host-local's store cost with 10, 250, 4,000 and 60,000 addresses taken
+ * ipam_scale.c - what an ADD and a DEL of host-local's store cost with 10, 250, 4,000 and 60,000
+ * addresses taken
  *
- * A program of its own: ipam_scale FOLDER INDEX-FOLDER. It makes stores below the first (which is to lie on the file system that matters) and
- * their indexes in the second (on a tmpfs, as /run is), fills them either through the store or with bare files as upstream's host-local writes them, prints medians in microseconds
- * and removes everything. An ADD is open, duplicate check, last reserved address, next free one, reserve, last reserved address,
- * close; a DEL is open, release, close; "unknown" a DEL for an owner that has nothing; "bare file" what the kernel
- * takes to create and remove one such file in that folder, the floor of ADD and DEL together.
+ * A program of its own: ipam_scale FOLDER INDEX-FOLDER. It makes stores below the first (which is
+ * to lie on the file system that matters) and their indexes in the second (on a tmpfs, as /run is),
+ * fills them either through the store or with bare files as upstream's host-local writes them,
+ * prints medians in microseconds and removes everything. An ADD is open, duplicate check, last
+ * reserved address, next free one, reserve, last reserved address, close; a DEL is open, release,
+ * close; "unknown" a DEL for an owner that has nothing; "bare file" what the kernel takes to create
+ * and remove one such file in that folder, the floor of ADD and DEL together.
  */
 #include "base/err.h"
 #include "base/ip.h"
@@ -237,8 +240,9 @@ int main(int argc, char **argv)
 		               rows[i].n);
 		rows[i].filler(rows[i].network, rows[i].n);
 	}
-	/* Nothing is removed before the end, and the rounds take turns: ext4 steps over the inodes that were
-	 * freed during the last minutes one by one, which would be charged to whoever comes next. */
+	/* Nothing is removed before the end, and the rounds take turns: ext4 steps over the
+	 * inodes that were freed during the last minutes one by one, which would be charged to
+	 * whoever comes next. */
 	for (size_t i = 0; i < ROWS; i++)
 		measure_first(&rows[i]);
 	for (unsigned int round = 0; round < ROUNDS; round++)

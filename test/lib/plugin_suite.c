@@ -186,7 +186,7 @@ static bool all_strings(const json_t *list)
 	if (list && !json_is_array(list))
 		return false;
 	json_array_foreach(list, i, one) {
-		if (!json_is_string(one))
+		if (!json_is_string(one) && !json_is_null(one)) /* Go reads null as "" */
 			return false;
 	}
 	return true;

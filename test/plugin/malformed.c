@@ -207,8 +207,7 @@ static void run_types(struct suite *s, const char *const types[])
 	if (chdir(MALFORMED_STORE) < 0)
 		exit(2);
 	if (stride > 1)
-		fprintf(stderr, "plugin/%s: slow plugins, 1 input of %u only\n", s->name,
-		        stride);
+		fprintf(stderr, "plugin/%s: slow plugins, 1 input of %u only\n", s->name, stride);
 	state_take(folders, &before);
 	for (size_t i = 0; types[i]; i++)
 		if (suite_has(s, types[i]))

@@ -114,7 +114,7 @@ Test(fs, read)
 	make_file("four", "abcd", 4);
 	make_file("empty", "", 0);
 	(void)mkdirat(dirfd_, "sub", 0700);
-	(void)symlinkat("four", dirfd_, "link");
+	cr_assert_eq(symlinkat("four", dirfd_, "link"), 0, "symlinkat: %s", strerror(errno));
 	(void)mkfifoat(dirfd_, "fifo", 0600);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		char buf[65], path[128];
@@ -170,7 +170,7 @@ Test(fs, read_all)
 	cr_expect(r > 0 && strncmp(proc, "Name:", 5) == 0, "a file in /proc, of size 0: %zd", r);
 	/* Documents are mounted as links (ConfigMap). */
 	make_file("f", "doc", 3);
-	(void)symlinkat("f", dirfd_, "l");
+	cr_assert_eq(symlinkat("f", dirfd_, "l"), 0, "symlinkat: %s", strerror(errno));
 	r = fs_read_all(dirfd_, "l", 100, &link, &e);
 	cr_expect(r == 3 && strcmp(link, "doc") == 0, "through a link: %zd", r);
 	r = fs_read_all(dirfd_, "none", 100, &none, &e);
@@ -338,7 +338,7 @@ Test(fs, write)
 
 	make_file("f", "old content", 11);
 	(void)mkdirat(dirfd_, "sub", 0700);
-	(void)symlinkat("f", dirfd_, "link");
+	cr_assert_eq(symlinkat("f", dirfd_, "link"), 0, "symlinkat: %s", strerror(errno));
 	(void)mkfifoat(dirfd_, "fifo", 0600);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct err e = { 0 };
@@ -371,7 +371,7 @@ Test(fs, mkdirs)
 	int r;
 
 	make_file("f", "", 0);
-	(void)symlinkat("a", dirfd_, "l");
+	cr_assert_eq(symlinkat("a", dirfd_, "l"), 0, "symlinkat: %s", strerror(errno));
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct stat st = { 0 };
 		char path[128];
@@ -488,7 +488,7 @@ Test(fs, lock)
 	(void)close(fd);
 	fd = fs_lock(dirfd_, "none/lock", 0750, 0, &e);
 	cr_expect(fd == -ENOENT && e.no == ENOENT, "no directory: %d \"%s\"", fd, e.msg);
-	(void)symlinkat("lock", dirfd_, "link");
+	cr_assert_eq(symlinkat("lock", dirfd_, "link"), 0, "symlinkat: %s", strerror(errno));
 	fd = fs_lock(dirfd_, "link", 0750, 0, &e);
 	cr_expect(fd == -ELOOP, "symbolic link: %d, expected %d", fd, -ELOOP);
 }

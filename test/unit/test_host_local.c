@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_host_local.c - the host-local IPAM: configuration, round robin, requests, failures, GC, and taking turns with
- * upstream's own executable on one store
+ * test_host_local.c - the host-local IPAM: configuration, round robin, requests, failures, GC, and
+ * taking turns with upstream's own executable on one store
  */
 #include "ipam_util.h"
 
@@ -14,7 +14,8 @@ TestSuite(host_local, .init = util_setup, .fini = util_teardown);
 
 #define UPSTREAM "/usr/lib/cni/host-local"
 
-/* The configuration of the network "net" in this test's folder; @ipam and @top are more keys, with a comma in front. */
+/* The configuration of the network "net" in this test's folder; @ipam and @top are more keys,
+ * with a comma in front. */
 static const char *config_of(const char *version, const char *ipam, const char *top)
 {
 	static char text[4][4096];
@@ -447,7 +448,8 @@ Test(host_local, gc)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		int code = verb(CNI_GC, "", config_of("1.1.0", SUBNET, cases[i].list), &e);
 
-		/* A null reaches us as a JSON null, an absent list as none; the request layer makes both NULL. */
+		/* A null reaches us as a JSON null, an absent list as none; the request layer
+		 * makes both NULL. */
 		cr_expect(code == (cases[i].accepted ? 0 : CNI_E_CONFIG), "%s: code %d",
 		          cases[i].name, code);
 		cr_expect(*util_owned("net", "c1") && *util_owned("net", "c2"),
@@ -477,7 +479,7 @@ static const char *upstream(const char *command, const char *id, const char *con
 	int in[2], from[2], status;
 	size_t len = 0;
 	ssize_t n;
-	pid_t pid;
+	pid_t pid = -1;
 
 	cr_assert(pipe(in) == 0 && pipe(from) == 0 && (pid = fork()) >= 0);
 	if (pid == 0) {
@@ -541,7 +543,8 @@ Test(host_local, turns_with_upstream)
 
 	if (access(UPSTREAM, X_OK) != 0)
 		cr_skip_test("%s is not here", UPSTREAM);
-	/* 10.9.0.2 to .14, turn and turn about, at full speed: within one tick of the clock as often as can be. */
+	/* 10.9.0.2 to .14, turn and turn about, at full speed: within one tick of the clock as
+	 * often as can be. */
 	for (int i = 2; i <= 14; i++) {
 		(void)snprintf(id, sizeof(id), "c%d", i);
 		(void)snprintf(want, sizeof(want),

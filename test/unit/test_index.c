@@ -53,7 +53,8 @@ static void random_walk(struct ip_addr (*addr)(unsigned int), unsigned int seed)
 	cr_assert(x);
 	srand(seed);
 	for (int step = 0; step < 40000; step++) {
-		/* Few owners, so that each has several addresses; mostly full in the middle of the walk. */
+		/* Few owners, so that each has several addresses; mostly full in the middle of
+		 * the walk. */
 		unsigned int i = (unsigned int)rand() % MODEL;
 		uint64_t who = (uint64_t)(rand() % 300 + 1) * (uint64_t)0x100000001;
 		bool add = step < 20000 ? rand() % 8 != 0 : rand() % 8 == 0;
@@ -227,7 +228,8 @@ static void exercise(struct index *x)
 
 static void damage(char *bytes, size_t len, int round)
 {
-	/* Rounds: some random bytes, one byte of the header, everything full, everything garbage behind the header. */
+	/* Rounds: some random bytes, one byte of the header, everything full, everything garbage
+	 * behind the header. */
 	for (int i = 0; i < 200; i++)
 		if (round % 4 == 0)
 			bytes[(size_t)rand() % len] = (char)rand();
@@ -277,6 +279,19 @@ Test(index_file, damaged)
 		cr_assert(truncate(path, len) == 0);
 		cr_expect(!index_open("t"), "%ld of %ld bytes were accepted", (long)len,
 		          (long)st.st_size);
+	}
+	/* Sizes that are plausible by themselves but are not this file's: offsets 24 and 32 are
+	 * the two tables' slots. */
+	for (int shift = 0; shift < 52; shift++) {
+		uint64_t slots = (uint64_t)1 << shift / 2, was;
+		size_t offset = shift % 2 ? 24 : 32;
+
+		memcpy(bytes, good, (size_t)st.st_size);
+		memcpy(&was, bytes + offset, sizeof(was));
+		memcpy(bytes + offset, &slots, sizeof(slots));
+		util_write(path, bytes, (size_t)st.st_size);
+		cr_expect(slots == was || !index_open("t"), "%lu slots were accepted at offset %zu",
+		          (unsigned long)slots, offset);
 	}
 	free(good);
 	free(bytes);

@@ -1,0 +1,128 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0-or-later
+# meta.sh - tuning, bandwidth and firewall behind bridge, as a runtime chains them, beside upstream's
+#
+# Each case is a chain of plugins; every plugin of it comes from one of the two folders. What the pod can do then is
+# measured with packets, not read from rules. Then DEL by ours of what upstream's made, and the reverse.
+# shellcheck disable=SC2317 # functions are handed to succeeds and fails
+set -u
+. "$(dirname "$0")/lib.sh"
+
+enter_node "ping iptables iperf3" "$@"
+[ -e /opt/cni/peer/tuning ] || skip_all "no plugin 'tuning' in $PEER_BIN_DIR (containernetworking-plugins)"
+
+declare -A folder=([ours]=/opt/cni/bin [peer]=/opt/cni/peer)
+# Results in files, since succeeds() runs its command in a subshell: of bridge, and of the plugin behind it.
+before=$work/node/before
+result=$work/node/result
+
+# plugin WHO VERB POD TYPE KEYS [FILE] - run one plugin; KEYS is an object, FILE holds the previous result
+plugin()
+{
+	local dir=${folder[$1]} netns=/run/netns/$3
+	[ -e "$netns" ] || netns=
+	jq -cn --arg type "$4" --argjson keys "$5" --slurpfile prev "${6:-/dev/null}" \
+		'{cniVersion: "1.0.0", name: "meta", type: $type} + $keys + if $prev[0] then {prevResult: $prev[0]} else {} end' |
+		env CNI_COMMAND="$2" CNI_CONTAINERID="$3" CNI_NETNS="$netns" CNI_IFNAME=eth0 CNI_PATH="$dir" "$dir/$4"
+}
+
+bridge_keys=$(jq -cn --arg a "$net4" --arg b "$net6" '{bridge: "cni0", isGateway: true, ipam: {type: "host-local",
+	ranges: [[{subnet: "\($a).3.0/24"}], [{subnet: "\($b):0:0:3::/64"}]], routes: [{dst: "0.0.0.0/0"}, {dst: "::/0"}]}}')
+
+# add WHO POD TYPE KEYS - bridge by ours (always), then the plugin; prints an error
+add()
+{
+	ip netns add "$2" && ip -n "$2" link set lo up
+	plugin ours ADD "$2" bridge "$bridge_keys" > "$before" || { cat "$before"; return 1; }
+	again "$@"
+}
+
+# again WHO POD TYPE KEYS - only the plugin
+again()
+{
+	plugin "$1" ADD "$2" "$3" "$4" "$before" > "$result" && return
+	cat "$result"
+	return 1
+}
+
+# del WHO POD TYPE KEYS - the plugin alone, with ADD's result
+del() { plugin "$1" DEL "$2" "$3" "$4" "$result"; }
+check() { plugin "$1" CHECK "$2" "$3" "$4" "$result"; }
+
+# gone POD - the rest of a pod
+gone()
+{
+	plugin ours DEL "$1" bridge "$bridge_keys"
+	ip netns del "$1"
+}
+
+answer() { jq -r '.msg // "no message"' 2> /dev/null || echo "no document"; }
+
+# --- tuning ---
+
+tuning='{"sysctl": {"net.ipv4.conf.IFNAME.arp_filter": "1"}, "mac": "c2:b0:57:49:47:f1", "mtu": 1454, "promisc": true, "allmulti": true}'
+
+# tuned POD - what tuning changes, in one line
+tuned()
+{
+	in_pod "$1" ip -j link show eth0 | jq -r '.[0] | "\(.address) \(.mtu) \([.flags[] | select(. == "PROMISC" or . == "ALLMULTI")] | sort | join(" "))"' |
+		tr '\n' ' '
+	in_pod "$1" cat /proc/sys/net/ipv4/conf/eth0/arp_filter
+}
+
+test_tuning()
+{
+	local who other pod original
+	for who in ours peer; do
+		pod=${id_prefix}t$who
+		succeeds "tuning: ADD by $who" add "$who" "$pod" tuning "$tuning"
+		equal "tuning: state after ADD by $who" "c2:b0:57:49:47:f1 1454 ALLMULTI PROMISC 1" "$(tuned "$pod")"
+		equal "tuning: MAC in the result of $who" c2:b0:57:49:47:f1 \
+			"$(jq -r '.interfaces[] | select(.sandbox) | .mac' "$result")"
+		for other in ours peer; do
+			# 1.1.1 does not replace IFNAME when it checks.
+			[ "$other" = peer ] && continue
+			succeeds "tuning: CHECK by $other of ADD by $who" check "$other" "$pod" tuning "$tuning"
+		done
+		gone "$pod"
+		rm -rf /run/cni/tuning
+	done
+	for who in ours peer; do
+		[ $who = ours ] && other=peer || other=ours
+		pod=${id_prefix}d$who
+		succeeds "tuning: ADD by $who for $other" add "$who" "$pod" tuning "$tuning"
+		original=$(jq -r '.interfaces[] | select(.sandbox) | .mac' "$before")
+		succeeds "tuning: DEL by $other of ADD by $who" del "$other" "$pod" tuning "$tuning"
+		equal "tuning: the interface after DEL by $other" "$original 1500" "$(tuned "$pod" | cut -d ' ' -f 1-2)"
+		equal "tuning: no backup after DEL by $other" "" "$(ls /run/cni/tuning 2> /dev/null)"
+		gone "$pod"
+	done
+
+	pod=${id_prefix}targs
+	succeeds "tuning: args.cni.sysctl alone" add ours "$pod" tuning '{"args": {"cni": {"sysctl": {"net.ipv4.conf.IFNAME.arp_filter": "1"}}}}'
+	equal "tuning: args.cni.sysctl alone, state" 1 "$(in_pod "$pod" cat /proc/sys/net/ipv4/conf/eth0/arp_filter)"
+	succeeds "tuning: args.cni.sysctl, CHECK" check ours "$pod" tuning '{"args": {"cni": {"sysctl": {"net.ipv4.conf.IFNAME.arp_filter": "1"}}}}'
+	succeeds "tuning: args.cni.sysctl, DEL" del ours "$pod" tuning '{}'
+	equal "tuning: DEL puts sysctls back" 0 "$(in_pod "$pod" cat /proc/sys/net/ipv4/conf/eth0/arp_filter)"
+
+	mkdir -p /etc/cni/tuning
+	echo '^net\.core\.' > /etc/cni/tuning/allowlist.conf
+	# Upstream has the list since 1.2.
+	equal "tuning: allow list" \
+		'Sysctl net.ipv4.conf.IFNAME.arp_filter is not allowed. Only the following sysctls are allowed: [^net\.core\.]' \
+		"$(again ours "$pod" tuning '{"sysctl": {"net.ipv4.conf.IFNAME.arp_filter": "1"}}' | answer)"
+	succeeds "tuning: allow list, allowed" again ours "$pod" tuning '{"sysctl": {"net.core.somaxconn": "500"}}'
+	rm -r /etc/cni/tuning
+	for who in ours peer; do
+		equal "tuning: not below net, $who" 'invalid net sysctl key:' \
+			"$(again "$who" "$pod" tuning '{"sysctl": {"kernel.hostname": "x"}}' | answer | cut -d '"' -f 1 | sed 's/ $//')"
+	done
+	equal "tuning: without prevResult" "Required prevResult missing" "$(plugin ours ADD "$pod" tuning '{}' | answer)"
+	gone "$pod"
+	rm -rf /run/cni/tuning
+}
+
+test_tuning
+clean "tuning" cni0 ""
+
+finish
