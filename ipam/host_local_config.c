@@ -165,7 +165,7 @@ static int check_sets(const struct request *req, const struct host_local *cfg, s
 	unsigned int n_v4 = 0, n_v6 = 0;
 
 	if (cfg->n_sets == 0)
-		return err_set(e, CNI_E_CONFIG, 0, "no IP ranges specified");
+		return err_set(e, CNI_E_INTERNAL, 0, "no IP ranges specified");
 	for (size_t i = 0; i < cfg->n_sets; i++) {
 		if (cfg->sets[i].v[0].start.family == AF_INET)
 			n_v4++;
@@ -173,13 +173,13 @@ static int check_sets(const struct request *req, const struct host_local *cfg, s
 			n_v6++;
 	}
 	if ((n_v4 > 1 || n_v6 > 1) && req->version < CNI_0_3_0)
-		return err_set(e, CNI_E_CONFIG, 0,
+		return err_set(e, CNI_E_INTERNAL, 0,
 		               "CNI version %s does not support more than 1 address per family",
 		               cni_version_str(req->version));
 	for (size_t i = 0; i < cfg->n_sets; i++)
 		for (size_t j = i + 1; j < cfg->n_sets; j++)
 			if (range_sets_overlap(&cfg->sets[i], &cfg->sets[j]))
-				return err_set(e, CNI_E_CONFIG, 0,
+				return err_set(e, CNI_E_INTERNAL, 0,
 				               "range set %zu overlaps with %zu", i, j);
 	return 0;
 }
@@ -194,7 +194,7 @@ static int parse_routes(const json_t *ipam, struct host_local *cfg, struct err *
 	if (r <= 0)
 		return r;
 	if (json_array_size(list) > RESULT_ROUTES_MAX)
-		return err_set(e, CNI_E_CONFIG, 0,
+		return err_set(e, CNI_E_INTERNAL, 0,
 		               "ipam.routes: %zu routes, at most %d are supported",
 		               json_array_size(list), RESULT_ROUTES_MAX);
 	for (size_t i = 0; i < json_array_size(list); i++) {
@@ -227,7 +227,7 @@ static int parse_scalars(const json_t *ipam, struct host_local *cfg, struct err 
 	cfg->exhaustion_is_error = strcmp(on_exhaustion, "not-available") == 0;
 	if (!cfg->exhaustion_is_error && strcmp(on_exhaustion, "ok") != 0)
 		return err_set(
-			e, CNI_E_CONFIG, 0,
+			e, CNI_E_INTERNAL, 0,
 			"ipam.statusOnExhaustion: \"%s\" is neither \"ok\" nor \"not-available\"",
 			on_exhaustion);
 	return 0;
@@ -244,7 +244,7 @@ int host_local_parse(const struct request *req, struct host_local *ret, struct e
 	ret->n_routes = 0;
 	r = jget_obj(req->config, "", "ipam", &ipam, e);
 	if (r == 0)
-		return err_set(e, CNI_E_CONFIG, 0, "IPAM config missing 'ipam' key");
+		return err_set(e, CNI_E_INTERNAL, 0, "IPAM config missing 'ipam' key");
 	if (r > 0)
 		r = parse_scalars(ipam, ret, e);
 	if (r == 0)

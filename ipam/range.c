@@ -17,7 +17,7 @@ static int get_addr(const json_t *obj, const char *path, const char *key, struct
 	if (r <= 0 || !*text)
 		return r < 0 ? r : 0;
 	if (!ip_parse(text, ret))
-		return err_set(e, CNI_E_CONFIG, 0, "%s.%s: invalid IP address: %s", path, key,
+		return err_set(e, CNI_E_INTERNAL, 0, "%s.%s: invalid IP address: %s", path, key,
 		               text);
 	return 1;
 }
@@ -30,10 +30,10 @@ static int get_subnet(const json_t *obj, const char *path, struct ip_prefix *ret
 	if (r < 0)
 		return r;
 	if (r == 0 || !*text)
-		return err_set(e, CNI_E_CONFIG, 0, "IP <nil> not v4 nor v6: %s.subnet is missing",
+		return err_set(e, CNI_E_INTERNAL, 0, "IP <nil> not v4 nor v6: %s.subnet is missing",
 		               path);
 	if (!prefix_parse(text, ret))
-		return err_set(e, CNI_E_CONFIG, 0, "%s.subnet: invalid CIDR address: %s", path,
+		return err_set(e, CNI_E_INTERNAL, 0, "%s.subnet: invalid CIDR address: %s", path,
 		               text);
 	return 0;
 }
@@ -45,11 +45,11 @@ static int check_subnet(const struct ip_prefix *subnet, struct err *e)
 
 	/* Two host bits at least: a /31 or /32 has nothing left besides its own ends. */
 	if (subnet->len + 2U > ip_bits(subnet->addr.family))
-		return err_set(e, CNI_E_CONFIG, 0, "Network %s too small to allocate from",
+		return err_set(e, CNI_E_INTERNAL, 0, "Network %s too small to allocate from",
 		               prefix_format(subnet, text));
 	if (!ip_eq(&subnet->addr, &net))
 		return err_set(
-			e, CNI_E_CONFIG, 0,
+			e, CNI_E_INTERNAL, 0,
 			"Network has host bits set. For a subnet mask of length %u the network address is %s",
 			subnet->len, ip_format(&net, net_text));
 	return 0;
@@ -71,7 +71,7 @@ static int bad_end(const char *which, const struct ip_addr *a, const struct ip_p
 {
 	char text[IP_STR_MAX], net[PREFIX_STR_MAX];
 
-	return err_set(e, CNI_E_CONFIG, 0, "%s %s not in network %s", which, ip_format(a, text),
+	return err_set(e, CNI_E_INTERNAL, 0, "%s %s not in network %s", which, ip_format(a, text),
 	               prefix_format(subnet, net));
 }
 
@@ -82,7 +82,7 @@ int range_parse(const json_t *obj, const char *path, struct range *ret, struct e
 
 	memset(ret, 0, sizeof(*ret));
 	if (!json_is_object(obj))
-		return err_set(e, CNI_E_CONFIG, 0, "%s: not an object", path);
+		return err_set(e, CNI_E_INTERNAL, 0, "%s: not an object", path);
 	r = get_subnet(obj, path, &ret->subnet, e);
 	if (r < 0)
 		return r;
@@ -108,7 +108,7 @@ int range_parse(const json_t *obj, const char *path, struct range *ret, struct e
 	/* A start at the broadcast address lies behind the default end: upstream then runs out
 	 * of the subnet, all the way around. */
 	if (ip_cmp(&ret->start, &ret->end) > 0)
-		return err_set(e, CNI_E_CONFIG, 0, "RangeStart %s is after RangeEnd %s",
+		return err_set(e, CNI_E_INTERNAL, 0, "RangeStart %s is after RangeEnd %s",
 		               ip_format(&ret->start, start), ip_format(&ret->end, end));
 	return 0;
 }
@@ -128,16 +128,16 @@ int range_set_check(const struct range_set *set, struct err *e)
 	char text[4][IP_STR_MAX];
 
 	if (set->n == 0)
-		return err_set(e, CNI_E_CONFIG, 0, "empty range set");
+		return err_set(e, CNI_E_INTERNAL, 0, "empty range set");
 	for (size_t i = 1; i < set->n; i++)
 		if (set->v[i].start.family != set->v[0].start.family)
-			return err_set(e, CNI_E_CONFIG, 0, "mixed address families");
+			return err_set(e, CNI_E_INTERNAL, 0, "mixed address families");
 	for (size_t i = 0; i < set->n; i++) {
 		for (size_t j = i + 1; j < set->n; j++) {
 			const struct range *a = &set->v[i], *b = &set->v[j];
 
 			if (ranges_overlap(a, b))
-				return err_set(e, CNI_E_CONFIG, 0,
+				return err_set(e, CNI_E_INTERNAL, 0,
 				               "subnets %s-%s and %s-%s overlap",
 				               ip_format(&a->start, text[0]),
 				               ip_format(&a->end, text[1]),
@@ -152,9 +152,9 @@ int range_set_parse(const json_t *arr, const char *path, struct range_set *ret, 
 {
 	ret->n = 0;
 	if (!json_is_array(arr))
-		return err_set(e, CNI_E_CONFIG, 0, "%s: not a list of ranges", path);
+		return err_set(e, CNI_E_INTERNAL, 0, "%s: not a list of ranges", path);
 	if (json_array_size(arr) > RANGES_MAX)
-		return err_set(e, CNI_E_CONFIG, 0,
+		return err_set(e, CNI_E_INTERNAL, 0,
 		               "%s: %zu ranges in a set, at most %d are supported", path,
 		               json_array_size(arr), RANGES_MAX);
 	for (size_t i = 0; i < json_array_size(arr); i++) {

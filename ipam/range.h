@@ -5,6 +5,8 @@
  * A range set is one pool (the inner list of "ranges"): a pod gets one address from each set.
  * Rules, defaults and error texts are upstream's (plugins/ipam/host-local/backend/allocator,
  * package range and range_set), since tests and operators know them.
+ *
+ * The code of these errors is upstream's too: 999, where our own checks of types and keys say 7.
  */
 #ifndef CNIDA_IPAM_RANGE_H
 #define CNIDA_IPAM_RANGE_H

@@ -28,7 +28,7 @@ static int add_address(struct static_config *cfg, const char *text, const char *
 	struct result_ip ip = { .gateway = { .family = AF_UNSPEC }, .iface = -1 };
 
 	if (!prefix_parse(text, &ip.address))
-		return err_set(e, CNI_E_CONFIG, 0, "%s, got: '%s'", expectation, text);
+		return err_set(e, CNI_E_INTERNAL, 0, "%s, got: '%s'", expectation, text);
 	if (cfg->n_ips == RESULT_IPS_MAX)
 		return err_set(e, CNI_E_CONFIG, 0, "more than %d addresses", RESULT_IPS_MAX);
 	cfg->ips[cfg->n_ips++] = ip;
@@ -182,7 +182,7 @@ static int static_parse(const struct request *req, struct static_config *cfg, st
 
 	cfg->n_ips = 0;
 	if (r == 0)
-		return err_set(e, CNI_E_CONFIG, 0, "IPAM config missing 'ipam' key");
+		return err_set(e, CNI_E_INTERNAL, 0, "IPAM config missing 'ipam' key");
 	if (r < 0 || jget_obj(req->config, "", "args", &args, e) < 0 ||
 	    jget_obj(args, "args", "cni", &cni, e) < 0 ||
 	    jget_obj(req->config, "", "runtimeConfig", &runtime, e) < 0)

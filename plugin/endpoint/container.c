@@ -22,17 +22,28 @@
 
 #define DAD_TIMEOUT_MS 5000U /* as upstream */
 
-/* A per-interface IPv6 sysctl. A kernel without IPv6 has none, which only matters when there is an address. */
-static int set_ipv6(const struct attachment *a, const char *ifname, const char *name, const char *value,
-		    bool needed, struct err *e)
+/* A per-interface IPv6 sysctl of a link that was made a moment ago, so written without a look at its value; where
+ * /proc/sys is read-only, a value that is right already will do. A kernel without IPv6 has none, which only matters when
+ * there is an address. */
+static int set_ipv6(const char *ifname, const char *name, const char *value, bool needed, struct err *e)
 {
 	char key[128];
 	int r;
 
-	(void)a;
 	(void)snprintf(key, sizeof(key), "net/ipv6/conf/%s/%s", ifname, name);
-	r = sysctl_ensure(key, value, e);
+	r = sysctl_set(key, value, e);
+	if (r == -EROFS || r == -EACCES || r == -EPERM)
+		r = sysctl_ensure(key, value, e);
 	return r == -ENOENT && !needed ? 0 : r;
+}
+
+/* lo and a namespace's default may have IPv6 switched off; mostly they have not. */
+static int enable_ipv6(const char *ifname, struct err *e)
+{
+	char key[128];
+
+	(void)snprintf(key, sizeof(key), "net/ipv6/conf/%s/disable_ipv6", ifname);
+	return sysctl_ensure(key, "0", e);
 }
 
 static bool has_family(const struct attachment *a, sa_family_t family)
@@ -48,19 +59,19 @@ static int configure_ipv6(const struct attachment *a, struct err *e)
 {
 	const char *ifname = a->req->ifname, *dad = a->conf.enable_dad ? "1" : "0";
 	bool v6 = has_family(a, AF_INET6);
-	int r = set_ipv6(a, ifname, "accept_dad", dad, v6, e);
+	int r = set_ipv6(ifname, "accept_dad", dad, v6, e);
 
 	if (r == 0 && a->conf.enable_dad)
-		r = set_ipv6(a, ifname, "enhanced_dad", dad, v6, e);
+		r = set_ipv6(ifname, "enhanced_dad", dad, v6, e);
 	if (r < 0 || !v6)
 		return r;
-	r = set_ipv6(a, "lo", "disable_ipv6", "0", true, e);
+	r = enable_ipv6("lo", e);
 	if (r == 0)
-		r = set_ipv6(a, ifname, "disable_ipv6", "0", true, e);
+		r = enable_ipv6(ifname, e);
 	if (r == 0)
-		r = set_ipv6(a, ifname, "keep_addr_on_down", "1", true, e);
+		r = set_ipv6(ifname, "keep_addr_on_down", "1", true, e);
 	if (r == 0)
-		r = set_ipv6(a, ifname, "ndisc_notify", "1", true, e);
+		r = set_ipv6(ifname, "ndisc_notify", "1", true, e);
 	return r;
 }
 

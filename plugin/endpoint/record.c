@@ -185,11 +185,11 @@ static int read_at(int dir, const char *name, struct record *ret, struct err *e)
 {
 	_cleanup_free_ char *text = NULL;
 	json_auto_t *doc = NULL;
-	ssize_t len = fs_read_all(dir, name, RECORD_SIZE_MAX, &text, e);
+	ssize_t len = fs_read_all(dir, name, RECORD_SIZE_MAX, &text, NULL);
 	struct record r = { 0 };
 
 	if (len < 0)
-		return (int)len;
+		return len == -ENOENT ? -ENOENT : err_sys(e, (int)-len, "read %s/%s", RECORD_DIR, name);
 	(void)snprintf(r.name, sizeof(r.name), "%s", name);
 	if (jparse(text, (size_t)len, &doc, e) < 0 || from_json(doc, &r, e) < 0) {
 		e->no = EBADMSG;

@@ -26,6 +26,19 @@ struct net {
 	json_t *config;
 };
 
+/* What the test holds, for the leak check at the end of its process. */
+static json_t *configs[4];
+static struct result results[12];
+static size_t n_configs, n_results;
+
+static void forget(void)
+{
+	while (n_configs > 0)
+		json_decref(configs[--n_configs]);
+	while (n_results > 0)
+		result_free(&results[--n_results]);
+}
+
 /* @third: of the network's subnets 10.@third.0.0/24 and fd00:@third::/64; @bridge: "" for ptp */
 static struct net network(const char *name, unsigned int third, const char *bridge)
 {
@@ -41,6 +54,7 @@ static struct net network(const char *name, unsigned int third, const char *brid
 		"[[{\"subnet\":\"10.%u.0.0/24\"}],[{\"subnet\":\"fd00:%u::/64\"}]]}}",
 		name, *bridge ? "bridge" : "ptp", *bridge ? bridge : "cni0", third, third);
 	cr_assert_eq(jparse(text, strlen(text), &net.config, &e), 0, "%s", e.msg);
+	configs[n_configs++] = net.config;
 	return net;
 }
 
@@ -75,6 +89,7 @@ static void attach_pod(const struct net *net, const char *id, struct pod *ret)
 	};
 	r = attach(&ret->req, &ret->res, &e);
 	cr_assert_eq(r, 0, "ADD of %s: expected 0, found %d (%s)", id, r, e.msg);
+	results[n_results++] = ret->res;
 	record_name(net->name, ret->id, "eth0", ret->name);
 }
 
@@ -194,7 +209,7 @@ Test(sweep, nothing_at_all)
 	must("[ -z \"$(nft list ruleset)\" ] && [ ! -e /run/cnida/endpoints ]");
 }
 
-Test(sweep, dead)
+Test(sweep, dead, .fini = forget)
 {
 	struct net a, b;
 	struct pod a1, a2, b1, b2;
@@ -228,7 +243,7 @@ Test(sweep, dead)
 }
 
 /* The namespace is another one under the same path. */
-Test(sweep, another_namespace)
+Test(sweep, another_namespace, .fini = forget)
 {
 	struct net a;
 	struct pod a1;
@@ -243,7 +258,7 @@ Test(sweep, another_namespace)
 }
 
 /* A link that outlives its record's namespace path: somebody else still holds the namespace. */
-Test(sweep, link_still_there)
+Test(sweep, link_still_there, .fini = forget)
 {
 	struct net a;
 	struct pod a1, a2;
@@ -263,7 +278,7 @@ Test(sweep, link_still_there)
 }
 
 /* A damaged record of a live pod costs that pod nothing; once the pod is gone, it goes. */
-Test(sweep, unreadable)
+Test(sweep, unreadable, .fini = forget)
 {
 	struct net a;
 	struct pod a1, a2;
@@ -292,7 +307,7 @@ Test(sweep, unreadable)
 }
 
 /* Elements and files that nothing belongs to. */
-Test(sweep, orphans)
+Test(sweep, orphans, .fini = forget)
 {
 	struct net a;
 	struct pod a1;
@@ -316,7 +331,7 @@ Test(sweep, orphans)
 }
 
 /* What a flush took from the living comes back; nothing of the dead. */
-Test(sweep, restores)
+Test(sweep, restores, .fini = forget)
 {
 	struct net a;
 	struct pod a1, a2;
@@ -354,7 +369,7 @@ static int gc_of(const struct net *net, const char *valid, struct err *e)
 }
 
 /* Networks whose names begin alike, pods of the same ID in both: only what is meant goes. */
-Test(sweep, gc_scope)
+Test(sweep, gc_scope, .fini = forget)
 {
 	struct net a, ab;
 	struct pod a1, a2, b1, b2;
@@ -400,7 +415,7 @@ Test(sweep, gc_scope)
 }
 
 /* GC of a network whose configuration no longer holds still removes its attachments. */
-Test(sweep, gc_invalid_configuration)
+Test(sweep, gc_invalid_configuration, .fini = forget)
 {
 	struct net a;
 	struct pod a1;

@@ -109,8 +109,13 @@ Test(gateway, resolve)
 		{ "ptp", MODE_PTP, false, false,
 		  "10.1.2.3/24 via 10.1.2.1, fd00:1::3/64 via fd00:1::1", "0.0.0.0/0",
 		  "10.1.2.3/24 via 10.1.2.1, fd00:1::3/64 via fd00:1::1", "0.0.0.0/0", "" },
-		{ "ptp knows no isGateway", MODE_PTP, true, true, "10.1.2.3/24 via 10.1.2.1", "",
+		{ "ptp knows no isGateway", MODE_PTP, true, false, "10.1.2.3/24 via 10.1.2.1", "",
 		  "10.1.2.3/24 via 10.1.2.1", "", "" },
+		{ "ptp: default route, once per family", MODE_PTP, false, true,
+		  "10.1.2.3/24 via 10.1.2.1, 10.1.2.4/24 via 10.1.2.1, fd00:1::3/64 via fd00:1::1",
+		  "",
+		  "10.1.2.3/24 via 10.1.2.1, 10.1.2.4/24 via 10.1.2.1, fd00:1::3/64 via fd00:1::1",
+		  "0.0.0.0/0 via 10.1.2.1, ::/0 via fd00:1::1", "" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

@@ -394,3 +394,20 @@ Test(netconf, enough_for_del)
 		json_decref(p.doc);
 	}
 }
+
+/* In ptp mode the type cnida knows isDefaultGateway; upstream's ptp does not. */
+Test(netconf, default_gateway_of_ptp)
+{
+	static const char text[] =
+		"{\"mode\":\"ptp\",\"ipam\":{\"type\":\"x\"},\"isDefaultGateway\":true}";
+	struct parsed cnida = parse("cnida", "cnida", text, ""),
+		      ptp = parse("ptp", "ptp", text, "");
+
+	good(&cnida, "cnida");
+	good(&ptp, "ptp");
+	cr_assert(cnida.conf.is_default_gateway && !ptp.conf.is_default_gateway,
+	          "expected it for cnida only, found %d and %d", cnida.conf.is_default_gateway,
+	          ptp.conf.is_default_gateway);
+	json_decref(cnida.doc);
+	json_decref(ptp.doc);
+}
