@@ -342,6 +342,8 @@ int fs_replace(int dirfd, const char *name, mode_t mode, const void *data, size_
 	r = write_all(fd, data, len);
 	if (r == 0 && sync && fsync(fd) < 0)
 		r = -errno;
+	/* Closed before it appears: an executable that is still open for writing cannot be run. */
+	(void)close(take_fd(&fd));
 	if (r == 0 && renameat(dirfd, tmp, dirfd, name) < 0)
 		r = -errno;
 	if (r < 0) {

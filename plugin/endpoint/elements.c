@@ -88,10 +88,11 @@ static int put_in_singly(struct nl_sock *s, const struct record *r, struct err *
 		return x == -EEXIST ? 0 : x;
 	port_mac(r, mac);
 	x = ruleset_has_spoof(s, r->name, mac, NULL, e);
-	if (x == 0)
-		x = ruleset_take_spoof(s, r->name, e); /* half of it may be there */
 	if (x != 0)
 		return x < 0 ? x : 0;
+	x = ruleset_take_spoof(s, r->name, e); /* half of it may be there */
+	if (x < 0)
+		return x;
 	ruleset_begin(&t);
 	ruleset_add_spoof(&t, r->name, mac, owner);
 	return ruleset_commit(s, &t, e);
@@ -183,12 +184,22 @@ static int restore_one(const struct record *r, void *arg, struct err *e)
 	return take_out_singly(restore->nft, r, owner, e);
 }
 
+/* Does any record use the source check, that is: is the bridge table wanted? */
+static int wants_bridge_table(const struct record *r, void *arg, struct err *e)
+{
+	(void)arg, (void)e;
+	return *r->network && r->spoof_check && record_alive(r);
+}
+
 /* ENOENT: no table yet on this boot, or somebody flushed it. Either way the records say what belongs in it. */
 static int restore_all(struct nl_sock *s, bool bridge, struct shared *shared, struct err *e)
 {
 	struct restore restore = { .nft = s };
-	int r;
+	int r = bridge ? 1 : record_each(wants_bridge_table, NULL, e);
 
+	if (r < 0)
+		return r;
+	bridge = r > 0;
 	/* Before it is tried: if the kernel's answer is lost, they may be there all the same. */
 	if (shared)
 		shared->made_tables = true;
@@ -208,6 +219,8 @@ int elements_add(const struct record *r, struct shared *shared, struct err *e)
 	x = nl_open(NETLINK_NETFILTER, &s, e);
 	if (x == 0)
 		x = commit(&s, r, PUT_IN, e);
+	if (x == -EEXIST)
+		x = replace_stale(&s, r, e); /* which may find that the other table is missing */
 	if (x == -ENOENT) {
 		x = restore_all(&s, r->spoof_check, shared, e);
 		if (x == 0)
@@ -260,11 +273,11 @@ int elements_confirm(struct nl_sock *nft, const struct record *r, struct err *e)
 	return x < 0 ? x : 0;
 }
 
-static int missing(struct err *e, const char *what, const char *which, int x)
+static int missing(struct err *e, const char *what, const char *which, const char *table, int x)
 {
 	return x < 0 ? x :
-		       err_set(e, CNI_E_INTERNAL, ENOENT, "expected %s for %s in table inet cnida, found none",
-			       what, which);
+		       err_set(e, CNI_E_INTERNAL, ENOENT, "expected %s for %s in table %s cnida, found none", what,
+			       which, table);
 }
 
 int elements_check(const struct record *r, struct err *e)
@@ -289,20 +302,13 @@ int elements_check(const struct record *r, struct err *e)
 	for (size_t i = 0; x >= 0 && r->masquerade && i < r->n_ips; i++) {
 		x = ruleset_has_masquerade(&s, &r->ips[i], NULL, e);
 		if (x != 1)
-			return missing(e, "masquerade", prefix_format(&r->ips[i], text), x);
+			return missing(e, "masquerade", prefix_format(&r->ips[i], text), "inet", x);
 	}
 	if (x < 0 || !r->spoof_check)
 		return x < 0 ? x : 0;
 	port_mac(r, mac);
 	x = ruleset_has_spoof(&s, r->name, mac, NULL, e);
-	return x == 1 ? 0 : missing(e, "the source check", r->name, x);
-}
-
-/* Does any record use the source check, that is: is the bridge table wanted? */
-static int wants_bridge_table(const struct record *r, void *arg, struct err *e)
-{
-	(void)arg, (void)e;
-	return *r->network && r->spoof_check && record_alive(r);
+	return x == 1 ? 0 : missing(e, "the source check", r->name, "bridge", x);
 }
 
 int elements_restore(struct err *e)

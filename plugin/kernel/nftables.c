@@ -145,6 +145,8 @@ static void declare_chain(struct nl_batch *b, const struct nft_table *t, const s
 	hook = nl_nest(b, NFTA_CHAIN_HOOK);
 	put_be32(b, NFTA_HOOK_HOOKNUM, c->hook);
 	put_be32(b, NFTA_HOOK_PRIORITY, (uint32_t)c->priority);
+	if (c->device)
+		nl_put_str(b, NFTA_HOOK_DEV, c->device);
 	nl_nest_end(b, hook);
 	nl_put_str(b, NFTA_CHAIN_TYPE, c->type);
 	put_be32(b, NFTA_CHAIN_POLICY, NF_ACCEPT);

@@ -85,6 +85,7 @@ struct nft_chain {
 	const char *type; /* NULL: no base chain; else "filter", "nat", "route" */
 	uint32_t hook;    /* base chains: NF_INET_POST_ROUTING, ... */
 	int32_t priority;
+	const char *device; /* family netdev: the link whose packets it sees; else NULL */
 	const struct nft_rule *rules;
 	size_t n_rules;
 };
@@ -132,6 +133,12 @@ struct nft_table {
 #define NFT_VERDICT_TO(code, to) \
 	{ .name = "immediate", .u32 = { { NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT } }, \
 	  .verdict_attr = NFTA_IMMEDIATE_DATA, .verdict = code, .chain = to }
+/* Put bytes into a register. */
+#define NFT_SET(reg, size, ...) \
+	{ .name = "immediate", .u32 = { { NFTA_IMMEDIATE_DREG, reg } }, \
+	  .data = { { .attr = NFTA_IMMEDIATE_DATA, .len = size, .bytes = { __VA_ARGS__ } } } }
+/* Family netdev: send the packet out through the link whose index (host order) is in the register. */
+#define NFT_FWD(reg) { .name = "fwd", .u32 = { { NFTA_FWD_SREG_DEV, reg } } }
 #define NFT_MASQUERADE { .name = "masq" }
 #define NFT_END { .name = NULL }
 

@@ -4,6 +4,7 @@
  *
  *	table inet cnida	masquerade (later: port mappings, policy)
  *	table bridge cnida	source check of bridge ports (macspoofchk); only there once it is used
+ *	table netdev cnida	what shaped pods send goes through their ifb devices (redirect.h); the same
  *
  * The tables are created once, in one transaction. An ADD or a DEL is one transaction of elements, so a packet
  * costs the same with 1 and with 250 pods. The owner is the element's comment, which `nft list ruleset` shows.
@@ -54,7 +55,7 @@ void ruleset_del_spoof(struct ruleset_txn *t, const char *port, const uint8_t ma
 int ruleset_commit(struct nl_sock *s, struct ruleset_txn *t, struct err *e);
 
 /* Which tables. */
-enum ruleset_table { RULESET_INET, RULESET_BRIDGE };
+enum ruleset_table { RULESET_INET, RULESET_BRIDGE, RULESET_NETDEV };
 
 /* ruleset_create() - Create a table with all its chains, rules and sets if it is not there, in one transaction that is
  * safe against others doing the same. 0 also when it is there. */

@@ -111,4 +111,10 @@ const struct nft_table ruleset_tables[RULESET_TABLES] = {
 		.chains = bridge_chains,
 		.n_chains = ARRAY_SIZE(bridge_chains),
 	},
+	/* table netdev cnida: chains are added by redirect.c */
+	[RULESET_NETDEV] = {
+		.family = NFPROTO_NETDEV,
+		.name = "cnida",
+		.comment = "cnida: egress of pods with a bandwidth limit",
+	},
 };

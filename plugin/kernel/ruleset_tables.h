@@ -8,7 +8,7 @@
 #include "kernel/nftables.h"
 #include "kernel/ruleset.h"
 
-#define RULESET_TABLES 2
+#define RULESET_TABLES 3
 
 /* By enum ruleset_table. */
 extern const struct nft_table ruleset_tables[RULESET_TABLES];

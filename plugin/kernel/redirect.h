@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * redirect.h - what comes in from one link goes through an ifb device first, where it can be shaped
+ *
+ * The usual way, a filter with act_mirred at the link's tc ingress, does not go together with eBPF programs at the same
+ * place: a program that returns TC_ACT_OK ends the list, so the filter behind it is never reached, and a filter
+ * before it hides the packet from the program for good, for the ifb device gives it back behind tc ingress. A policy engine would be blind.
+ * The netdev hook of nftables comes after all of tc ingress, tcx and clsact alike, whoever attached when, and its
+ * `fwd` was made for ifb devices: programs judge first, then what they let through is shaped, and they keep clsact for
+ * themselves. (What a program redirects itself, with bpf_redirect() and its kin, goes past either.)
+ *
+ * So: table netdev cnida, one chain for each shaped pod, named after its ifb device. A packet meets only the chain of its
+ * own link. It is the table's only use. A kernel without the hook or without `fwd` gets the filter.
+ */
+#ifndef CNIDA_KERNEL_REDIRECT_H
+#define CNIDA_KERNEL_REDIRECT_H
+
+#include "kernel/netlink.h"
+
+/**
+ * redirect_add() - Send what comes in from a link through an ifb device
+ * @route:	rtnetlink of the namespace, for the filter
+ * @from, @from_index: the link, for instance a host veth
+ * @ifb, @ifb_index: the device; its name is the chain's
+ */
+int redirect_add(struct nl_sock *route, const char *from, int from_index, const char *ifb, int ifb_index, struct err *e);
+
+/* redirect_del() - Remove the chain of an ifb device; 0 also if there is none. (A filter goes with its link.) */
+int redirect_del(const char *ifb, struct err *e);
+
+/* redirect_check() - Is it there, either way, ours or upstream's? 1, 0 or -errno. */
+int redirect_check(struct nl_sock *route, int from_index, const char *ifb, int ifb_index, struct err *e);
+
+#endif
