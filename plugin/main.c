@@ -25,7 +25,7 @@
 #include <unistd.h>
 
 #ifndef CNIDA_VERSION
-#define CNIDA_VERSION "unknown"
+#	define CNIDA_VERSION "unknown"
 #endif
 
 /* Set once an answer is on its way to stdout: then nothing else may go there. */
@@ -91,7 +91,8 @@ static void guard(void)
 	static char stack[16384];
 	static const int crashes[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGSYS };
 	stack_t alt = { .ss_sp = stack, .ss_size = sizeof(stack) };
-	struct sigaction sa = { .sa_handler = on_crash, .sa_flags = SA_ONSTACK | (int)SA_RESETHAND };
+	struct sigaction sa = { .sa_handler = on_crash,
+		                .sa_flags = SA_ONSTACK | (int)SA_RESETHAND };
 
 	(void)sigaltstack(&alt, NULL);
 	for (size_t i = 0; i < ARRAY_SIZE(crashes); i++)
@@ -129,10 +130,10 @@ static _Noreturn void fail(enum cni_version version, const struct err *e)
 static _Noreturn void about(const struct cni_type *type)
 {
 	(void)fprintf(stderr, "CNI %s plugin %s\nCNI protocol versions supported: ", type->name,
-		      CNIDA_VERSION);
+	              CNIDA_VERSION);
 	for (int v = (int)type->min; v < CNI_VERSION_COUNT; v++)
 		(void)fprintf(stderr, "%s%s", v > (int)type->min ? ", " : "",
-			      cni_version_str((enum cni_version)v));
+		              cni_version_str((enum cni_version)v));
 	(void)fputc('\n', stderr);
 	finish(0);
 }
@@ -141,11 +142,11 @@ static _Noreturn void print_versions(const struct cni_type *type)
 {
 	char text[256];
 	int n = snprintf(text, sizeof(text), "{\"cniVersion\":\"%s\",\"supportedVersions\":[",
-			 cni_version_str(CNI_VERSION_CURRENT));
+	                 cni_version_str(CNI_VERSION_CURRENT));
 
 	for (int v = (int)type->min; v < CNI_VERSION_COUNT; v++)
-		n += snprintf(text + n, sizeof(text) - (size_t)n, "%s\"%s\"", v > (int)type->min ? "," : "",
-			      cni_version_str((enum cni_version)v));
+		n += snprintf(text + n, sizeof(text) - (size_t)n, "%s\"%s\"",
+		              v > (int)type->min ? "," : "", cni_version_str((enum cni_version)v));
 	n += snprintf(text + n, sizeof(text) - (size_t)n, "]}\n");
 	answered = 1;
 	finish(write_all(text, (size_t)n) < 0);
@@ -256,7 +257,8 @@ int main(int argc, char **argv)
 	/* A file that was renamed (cnida.new, bridge.upstream) still says what it is. */
 	if (!type)
 		type = &type_cnida;
-	if (type == &type_cnida && !getenv("CNI_COMMAND") && argc > 1 && strcmp(argv[1], "--version") != 0)
+	if (type == &type_cnida && !getenv("CNI_COMMAND") && argc > 1 &&
+	    strcmp(argv[1], "--version") != 0)
 		return cli_main(argc, argv);
 	guard();
 	serve(type);

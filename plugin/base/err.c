@@ -76,7 +76,7 @@ static void err_fill(struct err *e, int code, int no, const char *msg, size_t le
 	e->details[0] = '\0';
 }
 
-int err_set(struct err *e, int code, int no, const char *fmt, ...)
+int(err_set)(struct err *e, int code, int no, const char *fmt, ...)
 {
 	char msg[ERR_MSG_MAX];
 	va_list ap;
@@ -104,7 +104,7 @@ static int code_of_errno(int no)
 	}
 }
 
-int err_sys(struct err *e, int no, const char *fmt, ...)
+int(err_sys)(struct err *e, int no, const char *fmt, ...)
 {
 	const char *reason = strerror(no);
 	size_t reason_len = strlen(reason);
@@ -125,7 +125,7 @@ int err_sys(struct err *e, int no, const char *fmt, ...)
 	return no > 0 ? -no : -EINVAL;
 }
 
-int err_details(struct err *e, const char *fmt, ...)
+int(err_details)(struct err *e, const char *fmt, ...)
 {
 	char details[ERR_DETAILS_MAX];
 	va_list ap;
@@ -140,7 +140,7 @@ int err_details(struct err *e, const char *fmt, ...)
 	return err_result(e);
 }
 
-int err_wrap(struct err *e, const char *fmt, ...)
+int(err_wrap)(struct err *e, const char *fmt, ...)
 {
 	char msg[ERR_MSG_MAX];
 	va_list ap;

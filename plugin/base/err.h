@@ -68,4 +68,20 @@ int err_details(struct err *e, const char *fmt, ...) __attribute__((format(print
  */
 int err_wrap(struct err *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/*
+ * What every one of them returns is negative. Said here in a way that compilers and analysers understand, so that they
+ * see, too, that "return err_set(...)" is the failing path. Each macro calls the function of its own name.
+ */
+static inline int err_negative(int r)
+{
+	if (r >= 0)
+		__builtin_unreachable();
+	return r;
+}
+
+#define err_set(...)     err_negative((err_set)(__VA_ARGS__))
+#define err_sys(...)     err_negative((err_sys)(__VA_ARGS__))
+#define err_details(...) err_negative((err_details)(__VA_ARGS__))
+#define err_wrap(...)    err_negative((err_wrap)(__VA_ARGS__))
+
 #endif

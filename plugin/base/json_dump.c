@@ -121,7 +121,7 @@ static void shortest(double v, struct decimal *ret)
 	for (p = text; *p && *p != 'e'; p++)
 		if (*p >= '0' && *p <= '9' && ret->n < sizeof(ret->digits))
 			ret->digits[ret->n++] = *p;
-	ret->point = 1 + (*p ? atoi(p + 1) : 0);
+	ret->point = 1 + (*p ? (int)strtol(p + 1, NULL, 10) : 0);
 }
 
 static void put_plain(struct text *t, const struct decimal *d)
@@ -157,7 +157,7 @@ static void put_exponent(struct text *t, const struct decimal *d)
 /* Go's form: plain notation from 1e-6 to 1e21, else with an exponent */
 static void dump_real(struct text *t, double v)
 {
-	struct decimal d;
+	struct decimal d = { .n = 0 };
 
 	shortest(v, &d);
 	if (d.negative)

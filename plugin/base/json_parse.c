@@ -26,7 +26,7 @@ struct parser {
 	int result; /* -errno of the first failure */
 	struct err *err;
 	const char *watch; /* jrepeats(): the key; NULL: nobody asks */
-	bool watched;	   /* the value at hand stands under it */
+	bool watched;      /* the value at hand stands under it */
 	bool repeats;
 };
 

@@ -15,7 +15,7 @@
 static const char *const level_names[] = { "ok", "warning", "problem" };
 
 void diagnose(struct diagnosis *d, enum finding_level level, const char *check, const char *advice,
-	      const char *detail, ...)
+              const char *detail, ...)
 {
 	struct finding *f = &d->v[d->n];
 	va_list ap;
@@ -45,8 +45,8 @@ static void print_findings(const struct diagnosis *d, FILE *out)
 	for (size_t i = 0; i < d->n; i++) {
 		const struct finding *f = &d->v[i];
 
-		(void)fprintf(out, "%s%-8s%s %-24s ", colour ? colours[f->level] : "", level_names[f->level],
-			      colour ? "\033[0m" : "", f->check);
+		(void)fprintf(out, "%s%-8s%s %-24s ", colour ? colours[f->level] : "",
+		              level_names[f->level], colour ? "\033[0m" : "", f->check);
 		print_clean(out, f->detail);
 		(void)fputc('\n', out);
 		if (!*f->advice)
@@ -95,22 +95,27 @@ int cli_doctor(int argc, char **argv, FILE *out)
 		   *data_dir = STORE_DIR_DEFAULT;
 	const struct cli_option options[] = {
 		{ "json", NULL, "a list of objects instead of lines", &json },
-		{ "bin-dir", "DIR", "the node's plugin folder (" CNI_BIN_DIR_DEFAULT ")", &bin_dir },
-		{ "conf-dir", "DIR", "its network configurations (" CNI_CONF_DIR_DEFAULT ")", &conf_dir },
-		{ "data-dir", "DIR", "where host-local's stores are (" STORE_DIR_DEFAULT ")", &data_dir },
+		{ "bin-dir", "DIR", "the node's plugin folder (" CNI_BIN_DIR_DEFAULT ")",
+		  &bin_dir },
+		{ "conf-dir", "DIR", "its network configurations (" CNI_CONF_DIR_DEFAULT ")",
+		  &conf_dir },
+		{ "data-dir", "DIR", "where host-local's stores are (" STORE_DIR_DEFAULT ")",
+		  &data_dir },
 		{ NULL, NULL, NULL, NULL },
 	};
-	int i = cli_options(argc, argv, options, "doctor [--json] [--bin-dir DIR] [--conf-dir DIR] [--data-dir DIR]",
-			    "Looks at the kernel's features (by trying them in a namespace of its own), the plugin\n"
-			    "folder, the network configurations, attachments, tables and address stores. It\n"
-			    "changes nothing. Exits with 1 if there is a problem, 0 if there are warnings only.",
-			    out);
+	int i = cli_options(
+		argc, argv, options,
+		"doctor [--json] [--bin-dir DIR] [--conf-dir DIR] [--data-dir DIR]",
+		"Looks at the kernel's features (by trying them in a namespace of its own), the plugin\n"
+		"folder, the network configurations, attachments, tables and address stores. It\n"
+		"changes nothing. Exits with 1 if there is a problem, 0 if there are warnings only.",
+		out);
 
 	if (i < 0)
 		return i == -2 ? CLI_OK : CLI_USAGE;
 	if (cli_need_root("doctor") != CLI_OK)
 		return CLI_FAILED;
-	d = (struct diagnosis){ .bin_dir = bin_dir, .conf_dir = conf_dir, .data_dir = data_dir };
+	d = (struct diagnosis) { .bin_dir = bin_dir, .conf_dir = conf_dir, .data_dir = data_dir };
 	doctor_kernel(&d);
 	doctor_files(&d);
 	doctor_state(&d);
@@ -119,7 +124,7 @@ int cli_doctor(int argc, char **argv, FILE *out)
 	if (!json) {
 		print_findings(&d, out);
 		(void)fprintf(out, "\n%zu problems, %zu warnings\n", count(&d, FINDING_FAIL),
-			      count(&d, FINDING_WARN));
+		              count(&d, FINDING_WARN));
 	}
 	return count(&d, FINDING_FAIL) ? CLI_FAILED : CLI_OK;
 }

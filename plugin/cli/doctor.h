@@ -27,11 +27,12 @@ struct diagnosis {
 
 /* diagnose() - Append a finding; what does not fit is dropped. */
 void diagnose(struct diagnosis *d, enum finding_level level, const char *check, const char *advice,
-	      const char *detail, ...) __attribute__((format(printf, 5, 6)));
+              const char *detail, ...) __attribute__((format(printf, 5, 6)));
 
 /* The examinations; each appends its findings. */
-void doctor_kernel(struct diagnosis *d); /* features, found by trying them in a namespace of their own */
-void doctor_files(struct diagnosis *d);	 /* plugin folder, network configurations */
-void doctor_state(struct diagnosis *d);	 /* attachments, tables, address stores */
+void doctor_kernel(
+	struct diagnosis *d); /* features, found by trying them in a namespace of their own */
+void doctor_files(struct diagnosis *d); /* plugin folder, network configurations */
+void doctor_state(struct diagnosis *d); /* attachments, tables, address stores */
 
 #endif

@@ -25,17 +25,18 @@ static void try_bridge(struct diagnosis *d, struct nl_sock *s)
 	struct err e;
 
 	if (link_add_bridge(s, &spec, &e) < 0 || link_get(s, 0, "probe0", &bridge, &e) < 0) {
-		diagnose(d, FINDING_FAIL, "kernel: bridge", "load or build the module \"bridge\", or use mode \"ptp\"",
-			 "%s", e.msg);
+		diagnose(d, FINDING_FAIL, "kernel: bridge",
+		         "load or build the module \"bridge\", or use mode \"ptp\"", "%s", e.msg);
 		return;
 	}
 	diagnose(d, FINDING_OK, "kernel: bridge", "", "works");
 	nl_batch_init(&b);
 	link_set_vlan_filtering_msg(&b, bridge.ifindex);
 	if (nl_do(s, &b, &e) < 0)
-		diagnose(d, FINDING_WARN, "kernel: VLAN filtering",
-			 "only needed for the keys vlan and vlanTrunk (CONFIG_BRIDGE_VLAN_FILTERING)", "%s",
-			 e.msg);
+		diagnose(
+			d, FINDING_WARN, "kernel: VLAN filtering",
+			"only needed for the keys vlan and vlanTrunk (CONFIG_BRIDGE_VLAN_FILTERING)",
+			"%s", e.msg);
 	else
 		diagnose(d, FINDING_OK, "kernel: VLAN filtering", "", "works");
 }
@@ -57,8 +58,9 @@ static void try_veth(struct diagnosis *d, struct nl_sock *s)
 	nl_batch_init(&b);
 	link_add_veth_msg(&b, &spec);
 	if (nl_do(s, &b, &e) < 0)
-		diagnose(d, FINDING_FAIL, "kernel: veth", "load or build the module \"veth\": no pod can be attached without it",
-			 "%s", e.msg);
+		diagnose(d, FINDING_FAIL, "kernel: veth",
+		         "load or build the module \"veth\": no pod can be attached without it",
+		         "%s", e.msg);
 	else
 		diagnose(d, FINDING_OK, "kernel: veth", "", "works");
 }
@@ -72,9 +74,10 @@ static void try_nftables(struct diagnosis *d)
 	if (r == 0)
 		r = ruleset_create(&s, RULESET_INET, &e);
 	if (r < 0)
-		diagnose(d, FINDING_FAIL, "kernel: nftables",
-			 "ipMasq needs nf_tables with maps, NAT and masquerade (CONFIG_NF_TABLES_INET, CONFIG_NFT_MASQ)",
-			 "%s", e.msg);
+		diagnose(
+			d, FINDING_FAIL, "kernel: nftables",
+			"ipMasq needs nf_tables with maps, NAT and masquerade (CONFIG_NF_TABLES_INET, CONFIG_NFT_MASQ)",
+			"%s", e.msg);
 	else
 		diagnose(d, FINDING_OK, "kernel: nftables", "", "maps and masquerade work");
 	if (r < 0)
@@ -82,7 +85,7 @@ static void try_nftables(struct diagnosis *d)
 	r = ruleset_create(&s, RULESET_BRIDGE, &e);
 	if (r < 0)
 		diagnose(d, FINDING_WARN, "kernel: nftables bridge",
-			 "only needed for macspoofchk (CONFIG_NF_TABLES_BRIDGE)", "%s", e.msg);
+		         "only needed for macspoofchk (CONFIG_NF_TABLES_BRIDGE)", "%s", e.msg);
 	else
 		diagnose(d, FINDING_OK, "kernel: nftables bridge", "", "works");
 }
@@ -93,8 +96,8 @@ static void try_all(struct diagnosis *d)
 	struct err e;
 
 	if (nl_open(NETLINK_ROUTE, &s, &e) < 0) {
-		diagnose(d, FINDING_FAIL, "kernel: netlink", "check what keeps root from netlink (seccomp, LSM)", "%s",
-			 e.msg);
+		diagnose(d, FINDING_FAIL, "kernel: netlink",
+		         "check what keeps root from netlink (seccomp, LSM)", "%s", e.msg);
 		return;
 	}
 	try_veth(d, &s);
@@ -108,10 +111,12 @@ static void look_at_ipv6(struct diagnosis *d)
 	struct err e;
 
 	if (sysctl_get("net/ipv6/conf/all/disable_ipv6", value, sizeof(value), &e) < 0)
-		diagnose(d, FINDING_WARN, "kernel: IPv6", "only needed for IPv6 and dual-stack networks", "not there");
+		diagnose(d, FINDING_WARN, "kernel: IPv6",
+		         "only needed for IPv6 and dual-stack networks", "not there");
 	else if (strcmp(value, "0") != 0)
 		diagnose(d, FINDING_WARN, "kernel: IPv6",
-			 "only needed for IPv6 networks: sysctl net.ipv6.conf.all.disable_ipv6=0", "disabled");
+		         "only needed for IPv6 networks: sysctl net.ipv6.conf.all.disable_ipv6=0",
+		         "disabled");
 	else
 		diagnose(d, FINDING_OK, "kernel: IPv6", "", "enabled");
 }
@@ -122,15 +127,16 @@ void doctor_kernel(struct diagnosis *d)
 	struct err e;
 
 	if (home < 0 || unshare(CLONE_NEWNET) < 0) {
-		diagnose(d, FINDING_FAIL, "kernel: namespaces", "cnida needs CAP_SYS_ADMIN and CONFIG_NET_NS", "%s",
-			 strerror(errno));
+		diagnose(d, FINDING_FAIL, "kernel: namespaces",
+		         "cnida needs CAP_SYS_ADMIN and CONFIG_NET_NS", "%s", strerror(errno));
 		if (home >= 0)
 			(void)close(home);
 		return;
 	}
 	try_all(d);
 	if (netns_leave(&home, &e) < 0) {
-		diagnose(d, FINDING_FAIL, "kernel: namespaces", "run cnida doctor again", "%s", e.msg);
+		diagnose(d, FINDING_FAIL, "kernel: namespaces", "run cnida doctor again", "%s",
+		         e.msg);
 		return;
 	}
 	look_at_ipv6(d);

@@ -5,14 +5,14 @@
 #ifndef CNIDA_CLI_NODE_FILES_H
 #define CNIDA_CLI_NODE_FILES_H
 
-#define CNI_BIN_DIR_DEFAULT "/opt/cni/bin"
+#define CNI_BIN_DIR_DEFAULT  "/opt/cni/bin"
 #define CNI_CONF_DIR_DEFAULT "/etc/cni/net.d"
-#define UPSTREAM_SUFFIX ".upstream"
-#define NODE_FILE_MAX 256 /* a file name with its NUL */
+#define UPSTREAM_SUFFIX      ".upstream"
+#define NODE_FILE_MAX        256 /* a file name with its NUL */
 
 enum node_file {
 	NODE_FILE_NONE,
-	NODE_FILE_OURS,	 /* a link to cnida beside it */
+	NODE_FILE_OURS,  /* a link to cnida beside it */
 	NODE_FILE_OTHER, /* somebody else's plugin */
 };
 

@@ -8,41 +8,34 @@
 #include <string.h>
 
 /* Names come from runtimes and pods: nothing of them may steer the terminal. */
-static char *clean_copy(const char *text)
+static void put_clean(struct text_cell *cell, const char *text)
 {
-	char *copy = strdup(text && *text ? text : "-");
-
-	for (char *p = copy; p && *p; p++) {
+	(void)snprintf(cell->text, sizeof(cell->text), "%s", text && *text ? text : "-");
+	for (char *p = cell->text; *p; p++) {
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
 			*p = '?';
 	}
-	return copy;
 }
 
-void text_table_add(struct text_table *t, const char *cell)
+void text_table_add(struct text_table *t, const char *text)
 {
 	if (t->n == t->cap) {
 		size_t cap = t->cap ? t->cap * 2 : 64;
-		char **cells = reallocarray(t->cells, cap, sizeof(*cells));
+		struct text_cell *cells = reallocarray(t->cells, cap, sizeof(*cells));
 
 		if (!cells)
 			return;
 		t->cells = cells;
 		t->cap = cap;
 	}
-	t->cells[t->n++] = clean_copy(cell);
+	put_clean(&t->cells[t->n++], text);
 }
 
 void text_table_init(struct text_table *t, const char *const headings[])
 {
-	*t = (struct text_table){ 0 };
+	*t = (struct text_table) { 0 };
 	for (; headings[t->columns] && t->columns < TABLE_COLUMNS_MAX; t->columns++)
 		text_table_add(t, headings[t->columns]);
-}
-
-static const char *cell_at(const struct text_table *t, size_t i)
-{
-	return t->cells[i] ? t->cells[i] : "-";
 }
 
 void text_table_print(const struct text_table *t, FILE *out, int colour)
@@ -50,7 +43,7 @@ void text_table_print(const struct text_table *t, FILE *out, int colour)
 	size_t width[TABLE_COLUMNS_MAX] = { 0 };
 
 	for (size_t i = 0; i < t->n; i++) {
-		size_t len = strlen(cell_at(t, i)), *w = &width[i % t->columns];
+		size_t len = strlen(t->cells[i].text), *w = &width[i % t->columns];
 
 		*w = len > *w ? len : *w;
 	}
@@ -60,7 +53,8 @@ void text_table_print(const struct text_table *t, FILE *out, int colour)
 
 		if (i == 0 && colour)
 			(void)fputs("\033[1m", out);
-		(void)fprintf(out, "%-*s%s", last ? 0 : (int)width[column], cell_at(t, i), last ? "" : "  ");
+		(void)fprintf(out, "%-*s%s", last ? 0 : (int)width[column], t->cells[i].text,
+		              last ? "" : "  ");
 		if (last)
 			(void)fprintf(out, "%s\n", i < t->columns && colour ? "\033[0m" : "");
 	}
@@ -68,8 +62,6 @@ void text_table_print(const struct text_table *t, FILE *out, int colour)
 
 void text_table_free(struct text_table *t)
 {
-	for (size_t i = 0; i < t->n; i++)
-		free(t->cells[i]);
 	free(t->cells);
-	*t = (struct text_table){ 0 };
+	*t = (struct text_table) { 0 };
 }

@@ -9,14 +9,18 @@
 
 #define TABLE_COLUMNS_MAX 12
 
+struct text_cell {
+	char text[512]; /* cut off */
+};
+
 struct text_table {
 	size_t columns;
-	char **cells; /* owned; rows one after another */
+	struct text_cell *cells; /* owned; rows one after another */
 	size_t n, cap;
 };
 
-/* text_table_init() - Start with the headings, NULL-terminated. text_table_add() appends one cell (a copy; NULL or "" prints as "-"). Memory
- * that runs out leaves a cell empty. */
+/* text_table_init() - Start with the headings, NULL-terminated. text_table_add() appends one cell (a copy; NULL or "" prints as "-"). When memory
+ * runs out, what is added is left out. */
 void text_table_init(struct text_table *t, const char *const headings[]);
 void text_table_add(struct text_table *t, const char *cell);
 /* text_table_print() - Columns as wide as their widest cell, two spaces between; control characters replaced. @colour: bold headings. */

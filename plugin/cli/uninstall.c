@@ -12,6 +12,7 @@
 #include "cli/cli.h"
 #include "cli/node_files.h"
 #include "endpoint/detach.h"
+#include "endpoint/portmap_record.h"
 #include "endpoint/record_list.h"
 #include "kernel/ruleset.h"
 #include "types/type.h"
@@ -145,6 +146,7 @@ static int remove_state(FILE *out, struct err *e)
 	if (r < 0)
 		return r;
 	remove_folder(RECORD_DIR);
+	remove_folder(PORTMAP_DIR);
 	remove_folder(RUN_DIR "/ipam");
 	remove_folder(RUN_DIR);
 	(void)fprintf(out, "  %-10s nftables tables and %s\n", "removed", RUN_DIR);

@@ -18,6 +18,7 @@
 #include "endpoint/ipam.h"
 #include "endpoint/mac.h"
 #include "endpoint/pair.h"
+#include "endpoint/portmap.h"
 #include "endpoint/uplink.h"
 
 #include <errno.h>
@@ -50,9 +51,10 @@ static int describe(struct attachment *a, struct err *e)
 
 	record_name(req->network, req->container_id, req->ifname, r->name);
 	if (strlen(req->network) >= sizeof(r->network) ||
-	    strlen(req->container_id) >= sizeof(r->container_id) || strlen(req->netns) >= sizeof(r->netns))
+	    strlen(req->container_id) >= sizeof(r->container_id) ||
+	    strlen(req->netns) >= sizeof(r->netns))
 		return err_set(e, CNI_E_CONFIG, ENAMETOOLONG,
-			       "network name, container ID or netns path is too long");
+		               "network name, container ID or netns path is too long");
 	(void)snprintf(r->network, sizeof(r->network), "%s", req->network);
 	(void)snprintf(r->container_id, sizeof(r->container_id), "%s", req->container_id);
 	(void)snprintf(r->ifname, sizeof(r->ifname), "%s", req->ifname);
@@ -81,15 +83,15 @@ static int clear_earlier(struct attachment *a, struct err *e)
 		return 0;
 	if (r < 0 && r != -EBADMSG)
 		return r;
-	there = r == 0 && old.ready && netns_alive(a->req->netns, &old.netns_id) ?
-			link_exists(&a->host, old.name, e) :
-			0;
+	there = r == 0 && old.ready && netns_alive(a->req->netns, &old.netns_id)
+	                ? link_exists(&a->host, old.name, e)
+	                : 0;
 	if (there < 0)
 		return there;
 	if (there)
 		return err_set(e, CNI_E_INTERNAL, EEXIST,
-			       "container veth name (\"%s\") peer provided (\"%s\") already exists",
-			       a->req->ifname, old.name);
+		               "container veth name (\"%s\") peer provided (\"%s\") already exists",
+		               a->req->ifname, old.name);
 	if (r == 0)
 		log_info("%s: removing what an unfinished ADD left", a->rec.name);
 	return r == 0 ? detach_record(&a->host, &old, e) : record_delete(a->rec.name, e);
@@ -115,7 +117,8 @@ static int take_addresses(struct attachment *a, struct err *e)
 
 	if (r < 0)
 		return r;
-	for (a->rec.n_ips = 0; a->rec.n_ips < a->res.n_ips && a->rec.n_ips < RECORD_IPS_MAX; a->rec.n_ips++)
+	for (a->rec.n_ips = 0; a->rec.n_ips < a->res.n_ips && a->rec.n_ips < RECORD_IPS_MAX;
+	     a->rec.n_ips++)
 		a->rec.ips[a->rec.n_ips] = a->res.ips[a->rec.n_ips].address;
 	return 0;
 }
@@ -208,6 +211,22 @@ static void undo_elements(struct attachment *a)
 		log_warn("%s: elements of a failed ADD stay: %s", a->rec.name, e.msg);
 }
 
+/* In a chain, type portmap does it. */
+static int map_ports(struct attachment *a, struct err *e)
+{
+	if (strcmp(a->req->type, "cnida") != 0)
+		return 0;
+	return portmap_add_pod(a->req, a->rec.ips, a->rec.n_ips, e);
+}
+
+static void undo_ports(struct attachment *a)
+{
+	struct err e;
+
+	if (portmap_del_record(a->rec.name, &e) < 0)
+		log_warn("%s: host ports of a failed ADD stay: %s", a->rec.name, e.msg);
+}
+
 static int announce(struct attachment *a, struct err *e)
 {
 	/* The pod's network is complete: neighbours that hear of it later than now only keep a stale entry longer. */
@@ -227,21 +246,21 @@ static void add_interfaces(struct attachment *a)
 	struct result_iface *iface = a->res.ifaces;
 
 	if (a->conf.mode == MODE_BRIDGE) {
-		*iface = (struct result_iface){ .mtu = a->bridge.mtu };
+		*iface = (struct result_iface) { .mtu = a->bridge.mtu };
 		(void)snprintf(iface->name, sizeof(iface->name), "%s", a->bridge.name);
 		(void)mac_format(a->bridge.mac, iface->mac);
 		iface++;
 	}
-	*iface = (struct result_iface){ .mtu = a->mtu };
+	*iface = (struct result_iface) { .mtu = a->mtu };
 	(void)snprintf(iface->name, sizeof(iface->name), "%s", a->rec.name);
 	(void)mac_format(a->host_mac, iface->mac);
 	iface++;
-	*iface = (struct result_iface){ .mtu = a->mtu, .sandbox = a->req->netns };
+	*iface = (struct result_iface) { .mtu = a->mtu, .sandbox = a->req->netns };
 	(void)snprintf(iface->name, sizeof(iface->name), "%s", a->req->ifname);
 	(void)mac_format(a->mac, iface->mac);
 	iface++;
 	if (a->uplink) {
-		*iface = (struct result_iface){ .mtu = a->uplink_link.mtu };
+		*iface = (struct result_iface) { .mtu = a->uplink_link.mtu };
 		(void)snprintf(iface->name, sizeof(iface->name), "%s", a->uplink_link.name);
 		(void)mac_format(a->uplink_link.mac, iface->mac);
 		iface++;
@@ -301,6 +320,7 @@ static const struct step steps[] = {
 	{ gateways_on_node, NULL, false },
 	{ container_settle, NULL, false },
 	{ add_elements, undo_elements, true },
+	{ map_ports, undo_ports, true },
 	{ announce, NULL, false },
 	{ mark_ready, NULL, false },
 	{ answer, NULL, false },

@@ -24,11 +24,11 @@ struct attachment {
 	struct record rec;
 	struct shared shared;
 
-	struct nl_sock host; /* rtnetlink of the node */
-	struct nl_sock pod;  /* rtnetlink of the pod's namespace */
+	struct nl_sock host;       /* rtnetlink of the node */
+	struct nl_sock pod;        /* rtnetlink of the pod's namespace */
 	struct nl_sock pod_events; /* address events there; only open with enabledad */
-	int netns;	     /* descriptor of the pod's namespace */
-	struct link_info bridge; /* bridge mode */
+	int netns;                 /* descriptor of the pod's namespace */
+	struct link_info bridge;   /* bridge mode */
 	uint8_t host_mac[6], mac[6];
 	uint32_t mtu; /* of the pair, as the kernel has it */
 	int pod_ifindex;

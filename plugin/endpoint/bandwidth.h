@@ -49,8 +49,9 @@ int bandwidth_gc(const struct request *req, struct err *e);
  *
  * Return: 0, or -errno with nothing left.
  */
-int bandwidth_apply(struct nl_sock *host, const struct bandwidth_conf *conf, const struct request *req,
-		    const struct link_info *veth, struct result_iface *ret_ifb, struct err *e);
+int bandwidth_apply(struct nl_sock *host, const struct bandwidth_conf *conf,
+                    const struct request *req, const struct link_info *veth,
+                    struct result_iface *ret_ifb, struct err *e);
 
 /**
  * bandwidth_remove() - Remove what does not vanish with the veth
@@ -59,14 +60,14 @@ int bandwidth_apply(struct nl_sock *host, const struct bandwidth_conf *conf, con
  *
  * Return: 0 also if there is nothing.
  */
-int bandwidth_remove(struct nl_sock *host, const char *network, const char *container_id, const char *ifname, bool later,
-		     struct err *e);
+int bandwidth_remove(struct nl_sock *host, const char *network, const char *container_id,
+                     const char *ifname, bool later, struct err *e);
 
 /* bandwidth_forget() - Remove an ifb device by name, with what leads to it: GC. */
 int bandwidth_forget(struct nl_sock *host, const char *ifb, struct err *e);
 
 /* bandwidth_verify() - Is a host veth shaped as configured? Complaints name what was expected and what was found. */
-int bandwidth_verify(struct nl_sock *host, const struct bandwidth_conf *conf, const struct request *req,
-		     const struct link_info *veth, struct err *e);
+int bandwidth_verify(struct nl_sock *host, const struct bandwidth_conf *conf,
+                     const struct request *req, const struct link_info *veth, struct err *e);
 
 #endif

@@ -25,9 +25,11 @@ static int get_pod_link(struct nl_sock *pod, void *arg, struct err *e)
 	memcpy(name, link->name, sizeof(name));
 	r = link_get(pod, 0, name, link, e);
 	if (r == -ENODEV)
-		return err_set(e, CNI_E_INTERNAL, ENODEV, "container interface %s is not there", name);
+		return err_set(e, CNI_E_INTERNAL, ENODEV, "container interface %s is not there",
+		               name);
 	if (r == 0 && (strcmp(link->kind, "veth") != 0 || link->peer <= 0))
-		return err_set(e, CNI_E_INTERNAL, 0, "container interface %s has no veth peer", name);
+		return err_set(e, CNI_E_INTERNAL, 0, "container interface %s has no veth peer",
+		               name);
 	return r;
 }
 
@@ -42,8 +44,8 @@ static bool is_in_result(const struct result *prev, const char *name)
 	return false;
 }
 
-static int find_veth(const struct request *req, struct nl_sock *host, const struct result *prev, struct link_info *ret,
-		     struct err *e)
+static int find_veth(const struct request *req, struct nl_sock *host, const struct result *prev,
+                     struct link_info *ret, struct err *e)
 {
 	struct link_info pod = { .ifindex = 0 };
 	int r;
@@ -56,17 +58,22 @@ static int find_veth(const struct request *req, struct nl_sock *host, const stru
 		return r;
 	r = link_get(host, pod.peer, NULL, ret, e);
 	/* An index is of one namespace: the peer's may be somebody else's here. */
-	if (r == -ENODEV || (r == 0 && (strcmp(ret->kind, "veth") != 0 || ret->peer != pod.ifindex)))
-		return err_set(e, CNI_E_INTERNAL, ENODEV, "veth peer with index %d is not in host ns", pod.peer);
+	if (r == -ENODEV ||
+	    (r == 0 && (strcmp(ret->kind, "veth") != 0 || ret->peer != pod.ifindex)))
+		return err_set(e, CNI_E_INTERNAL, ENODEV,
+		               "veth peer with index %d is not in host ns", pod.peer);
 	if (r == 0 && !is_in_result(prev, ret->name))
-		return err_set(e, CNI_E_CONFIG, 0, "no veth peer of container interface found in host ns: %s is not in prevResult",
-			       ret->name);
+		return err_set(
+			e, CNI_E_CONFIG, 0,
+			"no veth peer of container interface found in host ns: %s is not in prevResult",
+			ret->name);
 	return r;
 }
 
 /* ADD */
 
-static int add_limits(const struct request *req, const struct bandwidth_conf *conf, struct result *res, struct err *e)
+static int add_limits(const struct request *req, const struct bandwidth_conf *conf,
+                      struct result *res, struct err *e)
 {
 	_cleanup_nl_ struct nl_sock host = { .fd = -1 };
 	struct result_iface ifb;
@@ -74,7 +81,8 @@ static int add_limits(const struct request *req, const struct bandwidth_conf *co
 	int r;
 
 	if (conf->egress.rate && res->n_ifaces == RESULT_IFACES_MAX)
-		return err_set(e, CNI_E_CONFIG, E2BIG, "prevResult: more than %d interfaces", RESULT_IFACES_MAX - 1);
+		return err_set(e, CNI_E_CONFIG, E2BIG, "prevResult: more than %d interfaces",
+		               RESULT_IFACES_MAX - 1);
 	r = nl_open(NETLINK_ROUTE, &host, e);
 	if (r == 0)
 		r = find_veth(req, &host, res, &veth, e);
@@ -90,7 +98,8 @@ int bandwidth_add(const struct request *req, struct result *ret, struct err *e)
 	struct bandwidth_conf conf;
 	struct chain chain;
 	int limited = bandwidth_conf_parse(req, &conf, e);
-	int r = limited < 0 ? limited : chain_read(req, "must be called as chained plugin", &chain, e);
+	int r = limited < 0 ? limited
+	                    : chain_read(req, "must be called as chained plugin", &chain, e);
 
 	if (r < 0)
 		return r;
@@ -122,7 +131,8 @@ int bandwidth_del(const struct request *req, struct err *e)
 	/* Whatever the configuration says by now: what is there is found by its name. */
 	if (r < 0)
 		return r;
-	return bandwidth_remove(&host, req->network, req->container_id, req->ifname, own_del_follows(req), e);
+	return bandwidth_remove(&host, req->network, req->container_id, req->ifname,
+	                        own_del_follows(req), e);
 }
 
 /* CHECK */
@@ -134,7 +144,8 @@ int bandwidth_check(const struct request *req, struct err *e)
 	struct link_info veth;
 	struct chain chain;
 	int limited = bandwidth_conf_parse(req, &conf, e);
-	int r = limited < 0 ? limited : chain_read(req, "must be called as a chained plugin", &chain, e);
+	int r = limited < 0 ? limited
+	                    : chain_read(req, "must be called as a chained plugin", &chain, e);
 
 	if (r < 0)
 		return r;
@@ -162,11 +173,13 @@ static bool is_garbage(const struct request *req, const char *alias)
 	const json_t *item;
 	size_t i, len = strlen(req->network);
 
-	if (strncmp(alias, req->network, len) != 0 || alias[len] != ' ' || strlen(alias) >= sizeof(owner) - 1)
+	if (strncmp(alias, req->network, len) != 0 || alias[len] != ' ' ||
+	    strlen(alias) >= sizeof(owner) - 1)
 		return false;
 	json_array_foreach(req->valid_attachments, i, item) {
 		(void)snprintf(owner, sizeof(owner), "%s %s %s", req->network,
-			       json_string_value(jget(item, "containerID")), json_string_value(jget(item, "ifname")));
+		               json_string_value(jget(item, "containerID")),
+		               json_string_value(jget(item, "ifname")));
 		if (strcmp(owner, alias) == 0)
 			return false;
 	}
@@ -178,7 +191,8 @@ static int collect(const struct link_info *link, void *arg, struct err *e)
 	struct garbage *g = arg;
 
 	(void)e;
-	if (strcmp(link->kind, "ifb") != 0 || strncmp(link->name, "bwp", 3) != 0 || !is_garbage(g->req, link->alias))
+	if (strcmp(link->kind, "ifb") != 0 || strncmp(link->name, "bwp", 3) != 0 ||
+	    !is_garbage(g->req, link->alias))
 		return 0;
 	memcpy(g->names[g->n++], link->name, IFNAMSIZ);
 	return g->n == sizeof(g->names) / sizeof(g->names[0]);
@@ -192,9 +206,10 @@ int bandwidth_gc(const struct request *req, struct err *e)
 	int more, r = 0;
 
 	if (!req->valid_attachments)
-		return err_set(e, CNI_E_CONFIG, 0,
-			       "cni.dev/valid-attachments: missing; GC without a list would remove every limit of network \"%s\"",
-			       req->network);
+		return err_set(
+			e, CNI_E_CONFIG, 0,
+			"cni.dev/valid-attachments: missing; GC without a list would remove every limit of network \"%s\"",
+			req->network);
 	more = nl_open(NETLINK_ROUTE, &host, e);
 	if (more < 0)
 		return more;

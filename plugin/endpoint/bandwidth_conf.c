@@ -8,8 +8,8 @@
 
 #include <errno.h>
 
-#define FRAME_OVERHEAD 18U /* Ethernet header with a VLAN tag */
-#define QUEUE_PER_S 40U	   /* 25 ms */
+#define FRAME_OVERHEAD  18U /* Ethernet header with a VLAN tag */
+#define QUEUE_PER_S     40U /* 25 ms */
 #define BURST_QUEUE_MIN 131072U
 
 struct bandwidth_key {
@@ -25,7 +25,8 @@ static const struct bandwidth_key keys[] = {
 };
 
 /* Number of keys that are there, or -EINVAL. */
-static int parse_keys(const json_t *obj, const char *path, struct bandwidth_conf *ret, struct err *e)
+static int parse_keys(const json_t *obj, const char *path, struct bandwidth_conf *ret,
+                      struct err *e)
 {
 	int n = 0;
 
@@ -51,8 +52,8 @@ static int validate(const struct bandwidth_limit *limit, const char *rate_key, s
 	if (limit->burst / 8 >= UINT32_MAX)
 		return err_set(e, CNI_E_CONFIG, 0, "burst cannot be more than 4GB");
 	if (limit->rate != 0 && limit->rate < 8)
-		return err_set(e, CNI_E_CONFIG, 0, "%s: expected at least 8 bit/s, found %llu", rate_key,
-			       (unsigned long long)limit->rate);
+		return err_set(e, CNI_E_CONFIG, 0, "%s: expected at least 8 bit/s, found %llu",
+		               rate_key, (unsigned long long)limit->rate);
 	return 0;
 }
 
@@ -61,7 +62,7 @@ int bandwidth_conf_parse(const struct request *req, struct bandwidth_conf *ret, 
 	json_t *runtime = NULL, *bandwidth = NULL;
 	int r;
 
-	*ret = (struct bandwidth_conf){ .ingress = { 0, 0 } };
+	*ret = (struct bandwidth_conf) { .ingress = { 0, 0 } };
 	r = parse_keys(req->config, "", ret, e);
 	if (r == 0)
 		r = jget_obj(req->config, "", "runtimeConfig", &runtime, e);
@@ -91,9 +92,10 @@ struct tc_tbf bandwidth_bucket(const struct bandwidth_limit *limit, uint32_t mtu
 	const uint64_t rate = limit->rate / 8, queue = rate / QUEUE_PER_S;
 	const uint64_t burst = at_least(limit->burst / 8, mtu + FRAME_OVERHEAD);
 
-	return (struct tc_tbf){
+	return (struct tc_tbf) {
 		.rate = rate,
 		.burst = (uint32_t)burst,
-		.limit = (uint32_t)at_most(queue + at_most(burst, at_least(queue, BURST_QUEUE_MIN)), UINT32_MAX),
+		.limit = (uint32_t)at_most(queue + at_most(burst, at_least(queue, BURST_QUEUE_MIN)),
+		                           UINT32_MAX),
 	};
 }

@@ -13,7 +13,7 @@
 #include "spec/request.h"
 
 struct bandwidth_limit {
-	uint64_t rate;	/* bit/s; 0: no limit */
+	uint64_t rate;  /* bit/s; 0: no limit */
 	uint64_t burst; /* bits */
 };
 

@@ -23,7 +23,8 @@ static int get_bridge(struct attachment *a, struct err *e)
 	int r = link_get(&a->host, 0, name, &a->bridge, e);
 
 	if (r == 0 && strcmp(a->bridge.kind, "bridge") != 0)
-		return err_set(e, CNI_E_CONFIG, 0, "\"%s\" already exists but is not a bridge", name);
+		return err_set(e, CNI_E_CONFIG, 0, "\"%s\" already exists but is not a bridge",
+		               name);
 	return r;
 }
 
@@ -54,7 +55,7 @@ static int create(struct attachment *a, struct err *e)
 	/* The bridge is a router port: it must not take addresses from advertisements of pods. Without IPv6 in the
 	 * kernel there is nothing to set. */
 	(void)snprintf(key, sizeof(key), "net/ipv6/conf/%s/accept_ra", a->conf.bridge);
-	(void)sysctl_set(key, "0", &(struct err){ 0 });
+	(void)sysctl_set(key, "0", &(struct err) { 0 });
 	return 0;
 }
 
@@ -89,8 +90,8 @@ int bridge_ensure(struct attachment *a, struct err *e)
 		if (r == 0)
 			r = get_bridge(a, e);
 		if (r == -ENODEV)
-			r = err_set(e, CNI_E_TRY_AGAIN, ENODEV, "bridge %s was removed while we used it",
-				    a->conf.bridge);
+			r = err_set(e, CNI_E_TRY_AGAIN, ENODEV,
+			            "bridge %s was removed while we used it", a->conf.bridge);
 	}
 	return r < 0 ? r : adjust(a, e);
 }
@@ -106,8 +107,8 @@ static bool in_the_way(const struct ip_prefix *have, const struct ip_prefix *wan
 }
 
 /* An address is new on the link: nothing else may be in its way, unless we may force it. */
-static int clear_the_way(struct attachment *a, const char *name, int ifindex, const struct ip_prefix *want,
-			 struct err *e)
+static int clear_the_way(struct attachment *a, const char *name, int ifindex,
+                         const struct ip_prefix *want, struct err *e)
 {
 	struct ip_prefix list[BRIDGE_ADDRS_MAX];
 	char text[PREFIX_STR_MAX];
@@ -121,9 +122,9 @@ static int clear_the_way(struct attachment *a, const char *name, int ifindex, co
 			continue;
 		if (!a->conf.force_address)
 			return err_set(e, CNI_E_CONFIG, EEXIST,
-				       "failed to set bridge addr: \"%s\" already has an IP address "
-				       "different from %s",
-				       name, prefix_format(want, text));
+			               "failed to set bridge addr: \"%s\" already has an IP address "
+			               "different from %s",
+			               name, prefix_format(want, text));
 		nl_batch_init(&b);
 		address_del_msg(&b, ifindex, &list[i]);
 		r = nl_do(&a->host, &b, e);
@@ -133,8 +134,8 @@ static int clear_the_way(struct attachment *a, const char *name, int ifindex, co
 	return n < 0 ? n : 0;
 }
 
-static int add_address(struct attachment *a, const char *name, int ifindex, const struct ip_prefix *want,
-		       struct err *e)
+static int add_address(struct attachment *a, const char *name, int ifindex,
+                       const struct ip_prefix *want, struct err *e)
 {
 	struct nl_batch b;
 	int r;
@@ -151,7 +152,7 @@ static int add_address(struct attachment *a, const char *name, int ifindex, cons
 	if (r < 0) {
 		nl_batch_init(&b);
 		address_del_msg(&b, ifindex, want);
-		(void)nl_do(&a->host, &b, &(struct err){ 0 });
+		(void)nl_do(&a->host, &b, &(struct err) { 0 });
 		return r;
 	}
 	if (a->shared.n_made_addr < ARRAY_SIZE(a->shared.made_addr)) {

@@ -40,7 +40,7 @@ int chain_read(const struct request *req, const char *missing, struct chain *ret
 {
 	int r;
 
-	*ret = (struct chain){ .pod = NULL };
+	*ret = (struct chain) { .pod = NULL };
 	result_init(&ret->prev);
 	if (!req->prev_result)
 		return missing ? err_set(e, CNI_E_CONFIG, 0, "%s", missing) : 0;
@@ -55,5 +55,5 @@ int chain_read(const struct request *req, const char *missing, struct chain *ret
 void chain_free(struct chain *c)
 {
 	result_free(&c->prev);
-	*c = (struct chain){ .pod = NULL };
+	*c = (struct chain) { .pod = NULL };
 }

@@ -12,8 +12,9 @@
 struct chain {
 	struct result prev;
 	/* In prev; NULL if it names none. */
-	const struct result_iface *pod;	 /* CNI_IFNAME with a sandbox */
-	const struct result_iface *host; /* the first interface of the node that is no bridge by its place: the last one on the
+	const struct result_iface *pod; /* CNI_IFNAME with a sandbox */
+	const struct result_iface *
+		host; /* the first interface of the node that is no bridge by its place: the last one on the
 					  * node before the pod's */
 	/* The first address of each family that belongs to the pod's interface (or to none); AF_UNSPEC if none. */
 	struct ip_prefix v4, v6;

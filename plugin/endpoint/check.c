@@ -6,6 +6,7 @@
 
 #include "endpoint/elements.h"
 #include "endpoint/ipam.h"
+#include "endpoint/portmap.h"
 #include "endpoint/record.h"
 #include "kernel/netns.h"
 
@@ -97,6 +98,17 @@ static int check_elements(const struct request *req, struct err *e)
 	return r < 0 ? r : elements_check(&rec, e);
 }
 
+static int check_ports(const struct check *c, struct err *e)
+{
+	struct ip_prefix ips[RESULT_IPS_MAX];
+
+	if (strcmp(c->req->type, "cnida") != 0)
+		return 0;
+	for (size_t i = 0; i < c->prev.n_ips; i++)
+		ips[i] = c->prev.ips[i].address;
+	return portmap_check_pod(c->req, ips, c->prev.n_ips, e);
+}
+
 static int check_all(struct check *c, struct err *e)
 {
 	_cleanup_nl_ struct nl_sock host = { .fd = -1 };
@@ -110,7 +122,9 @@ static int check_all(struct check *c, struct err *e)
 		r = check_node(c, &host, e);
 	if (r == 0)
 		r = check_inside(c, e);
-	return r < 0 ? r : check_elements(c->req, e);
+	if (r == 0)
+		r = check_elements(c->req, e);
+	return r < 0 ? r : check_ports(c, e);
 }
 
 int check(const struct request *req, struct err *e)

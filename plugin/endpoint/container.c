@@ -25,7 +25,8 @@
 /* A per-interface IPv6 sysctl of a link that was made a moment ago, so written without a look at its value; where
  * /proc/sys is read-only, a value that is right already will do. A kernel without IPv6 has none, which only matters when
  * there is an address. */
-static int set_ipv6(const char *ifname, const char *name, const char *value, bool needed, struct err *e)
+static int set_ipv6(const char *ifname, const char *name, const char *value, bool needed,
+                    struct err *e)
 {
 	char key[128];
 	int r;
@@ -82,7 +83,7 @@ static void put_addresses(const struct attachment *a, struct nl_batch *b)
 
 	for (size_t i = 0; i < a->res.n_ips; i++)
 		address_add_msg(b, a->pod_ifindex, &a->res.ips[i].address, a->conf.enable_dad,
-				noprefixroute);
+		                noprefixroute);
 }
 
 /* ptp: the gateway is on link, and the pod's own prefix behind it. */
@@ -112,8 +113,8 @@ static void put_ptp_routes(const struct attachment *a, struct nl_batch *b)
 
 static bool same_route(const struct route_spec *r, const struct route_spec *q)
 {
-	return r->dst.len == q->dst.len && ip_eq(&r->dst.addr, &q->dst.addr) && ip_eq(&r->gw, &q->gw) &&
-	       r->priority == q->priority && r->table == q->table;
+	return r->dst.len == q->dst.len && ip_eq(&r->dst.addr, &q->dst.addr) &&
+	       ip_eq(&r->gw, &q->gw) && r->priority == q->priority && r->table == q->table;
 }
 
 /* A route that says the same as an earlier one would be refused: the default route of the IPAM and ours. */
@@ -122,7 +123,8 @@ static bool is_repeated(const struct attachment *a, size_t i)
 	struct route_spec r = gateway_route(&a->res, &a->res.routes[i], a->pod_ifindex);
 
 	for (size_t j = 0; j < i; j++) {
-		struct route_spec earlier = gateway_route(&a->res, &a->res.routes[j], a->pod_ifindex);
+		struct route_spec earlier =
+			gateway_route(&a->res, &a->res.routes[j], a->pod_ifindex);
 
 		if (same_route(&r, &earlier))
 			return true;
@@ -152,7 +154,7 @@ static int find_link(struct attachment *a, struct err *e)
 	a->pod_ifindex = link_index(&a->pod, a->req->ifname);
 	if (a->pod_ifindex == 0)
 		return err_set(e, CNI_E_INTERNAL, ENODEV, "interface %s is not in the namespace",
-			       a->req->ifname);
+		               a->req->ifname);
 	a->mtu = link_mtu(&a->pod, a->req->ifname);
 	return 0;
 }

@@ -8,6 +8,7 @@
 #include "endpoint/elements.h"
 #include "endpoint/ipam.h"
 #include "endpoint/netconf.h"
+#include "endpoint/portmap.h"
 #include "endpoint/reaper.h"
 #include "endpoint/upstream.h"
 #include "ipam/store.h"
@@ -49,6 +50,7 @@ int detach_records(struct nl_sock *host, const struct record *r, size_t n, struc
 	int first = 0;
 
 	for (size_t i = 0; i < n; i++) {
+		keep_first(&first, portmap_del_record(r[i].name, &this), e, &this);
 		keep_first(&first, elements_del(&nft, &r[i], &this), e, &this);
 		keep_first(&first, reaper_mark(host, r[i].name, &this), e, &this);
 	}
@@ -74,7 +76,7 @@ int detach_record(struct nl_sock *host, const struct record *r, struct err *e)
 
 /* What the namespace, the previous result and the store tell of a pod. */
 struct traces {
-	struct record rec;	   /* as much of it as is known */
+	struct record rec;        /* as much of it as is known */
 	char host_link[IFNAMSIZ]; /* the node's end of the pod's veth; "" if unknown */
 };
 
@@ -120,7 +122,7 @@ static void addresses_of_store(struct record *rec)
 static int peer_index(const char *ifname, struct err *e)
 {
 	_cleanup_nl_ struct nl_sock s = { .fd = -1 };
-	struct link_info link;
+	struct link_info link = { .kind = "" };
 	int r = nl_open(NETLINK_ROUTE, &s, e);
 
 	if (r == 0)
@@ -128,7 +130,8 @@ static int peer_index(const char *ifname, struct err *e)
 	return r < 0 || strcmp(link.kind, "veth") != 0 ? 0 : link.peer;
 }
 
-static int find_host_link(struct nl_sock *host, const struct request *req, struct traces *t, struct err *e)
+static int find_host_link(struct nl_sock *host, const struct request *req, struct traces *t,
+                          struct err *e)
 {
 	_cleanup_close_ int fd = -1, back = -1;
 	struct link_info link;
@@ -145,8 +148,8 @@ static int find_host_link(struct nl_sock *host, const struct request *req, struc
 	if (netns_leave(&back, e) < 0)
 		return -EIO;
 	/* The index is one of ours only if that link is a veth whose peer is in another namespace. */
-	if (index > 0 && link_get(host, index, NULL, &link, &ignored) == 0 && strcmp(link.kind, "veth") == 0 &&
-	    link.peer_nsid >= 0)
+	if (index > 0 && link_get(host, index, NULL, &link, &ignored) == 0 &&
+	    strcmp(link.kind, "veth") == 0 && link.peer_nsid >= 0)
 		(void)snprintf(t->host_link, sizeof(t->host_link), "%s", link.name);
 	return 0;
 }
@@ -157,7 +160,8 @@ static void describe(const struct request *req, const struct netconf *conf, stru
 	(void)snprintf(rec->network, sizeof(rec->network), "%s", req->network);
 	(void)snprintf(rec->container_id, sizeof(rec->container_id), "%s", req->container_id);
 	(void)snprintf(rec->ifname, sizeof(rec->ifname), "%s", req->ifname);
-	rec->masquerade = true; /* the configuration may have changed since: look, whatever it says now */
+	rec->masquerade =
+		true; /* the configuration may have changed since: look, whatever it says now */
 	ipam_data_dir(req, conf->ipam_type, rec->ipam_dir, sizeof(rec->ipam_dir));
 	addresses_of_prev_result(req, rec);
 	addresses_of_store(rec);
@@ -165,7 +169,7 @@ static void describe(const struct request *req, const struct netconf *conf, stru
 
 /* No record, or none that led to a link: upstream's plugins may have made the attachment, or what we knew is lost. */
 static int detach_traces(struct nl_sock *host, struct nl_sock *nft, const struct request *req,
-			 const struct netconf *conf, struct err *e)
+                         const struct netconf *conf, struct err *e)
 {
 	struct traces t = { .host_link = "" };
 	struct record *rec = &t.rec;
@@ -178,13 +182,15 @@ static int detach_traces(struct nl_sock *host, struct nl_sock *nft, const struct
 	if (*t.host_link)
 		keep_first(&first, reaper_remove(host, t.host_link, &this), e, &this);
 	keep_first(&first, reaper_remove(host, rec->name, &this), e, &this);
-	if (upstream_remove(rec->network, rec->container_id, rec->ifname, rec->ips, rec->n_ips, &this) < 0)
+	if (upstream_remove(rec->network, rec->container_id, rec->ifname, rec->ips, rec->n_ips,
+	                    &this) < 0)
 		log_warn("what upstream's plugins left for %s: %s", rec->container_id, this.msg);
 	return first;
 }
 
 /* What the record says. 1 if its link was there. */
-static int detach_recorded(struct nl_sock *host, struct nl_sock *nft, const struct record *rec, struct err *e)
+static int detach_recorded(struct nl_sock *host, struct nl_sock *nft, const struct record *rec,
+                           struct err *e)
 {
 	struct err this;
 	int first = 0, r;
@@ -196,7 +202,7 @@ static int detach_recorded(struct nl_sock *host, struct nl_sock *nft, const stru
 }
 
 static int detach_with(struct nl_sock *host, struct nl_sock *nft, const struct request *req,
-		       const struct netconf *conf, struct err *e)
+                       const struct netconf *conf, struct err *e)
 {
 	char name[IFNAMSIZ];
 	struct record rec;
@@ -207,7 +213,10 @@ static int detach_with(struct nl_sock *host, struct nl_sock *nft, const struct r
 	/* It may be there: without its content something would be left for ever. */
 	if (known < 0 && known != -ENOENT && known != -EBADMSG)
 		return known;
-	r = known == 0 ? detach_recorded(host, nft, &rec, e) : 0;
+	/* Type cnida's; in a chain, type portmap has taken its own back before us. */
+	r = portmap_del_record(name, e);
+	if (r >= 0)
+		r = known == 0 ? detach_recorded(host, nft, &rec, e) : 0;
 	if (r == 0)
 		r = detach_traces(host, nft, req, conf, e);
 	if (r >= 0 && *conf->ipam_type)

@@ -4,6 +4,8 @@
  */
 #include "endpoint/elements.h"
 
+#include "base/log.h"
+#include "endpoint/portmap.h"
 #include "kernel/link.h"
 #include "kernel/ruleset.h"
 
@@ -59,7 +61,8 @@ static int commit(struct nl_sock *s, const struct record *r, enum change change,
 
 /* Removes what is there, piece by piece: the elements of the record's addresses that have that owner (NULL: any), and the
  * source check of its port, whose name nobody else has. */
-static int take_out_singly(struct nl_sock *s, const struct record *r, const char *owner, struct err *e)
+static int take_out_singly(struct nl_sock *s, const struct record *r, const char *owner,
+                           struct err *e)
 {
 	int x = 0;
 
@@ -123,16 +126,18 @@ static int evict_dead(const struct record *r, void *arg, struct err *e)
 	struct record dead;
 	int there;
 
-	if (strcmp(r->name, ev->newcomer->name) == 0 || !r->masquerade || !share_address(r, ev->newcomer))
+	if (strcmp(r->name, ev->newcomer->name) == 0 || !r->masquerade ||
+	    !share_address(r, ev->newcomer))
 		return 0;
 	there = record_alive(r) ? link_exists(&ev->host, r->name, e) : 0;
 	if (there < 0)
 		return there;
 	if (there)
-		return err_set(e, CNI_E_TRY_AGAIN, EEXIST,
-			       "an address of this pod is masqueraded for container %s (%s, network %s), "
-			       "which is running",
-			       r->container_id, r->ifname, r->network);
+		return err_set(
+			e, CNI_E_TRY_AGAIN, EEXIST,
+			"an address of this pod is masqueraded for container %s (%s, network %s), "
+			"which is running",
+			r->container_id, r->ifname, r->network);
 	dead = *r;
 	dead.masquerade = false;
 	return record_write(&dead, e);
@@ -196,6 +201,7 @@ static int restore_all(struct nl_sock *s, bool bridge, struct shared *shared, st
 {
 	struct restore restore = { .nft = s };
 	int r = bridge ? 1 : record_each(wants_bridge_table, NULL, e);
+	struct err ports;
 
 	if (r < 0)
 		return r;
@@ -206,7 +212,12 @@ static int restore_all(struct nl_sock *s, bool bridge, struct shared *shared, st
 	r = ruleset_create(s, RULESET_INET, e);
 	if (r == 0 && bridge)
 		r = ruleset_create(s, RULESET_BRIDGE, e);
-	return r < 0 ? r : record_each(restore_one, &restore, e);
+	if (r == 0)
+		r = record_each(restore_one, &restore, e);
+	/* The host ports of other pods were in the same ruleset; this pod does without. */
+	if (r == 0 && portmap_restore(&ports) < 0)
+		log_warn("host ports are not restored: %s", ports.msg);
+	return r;
 }
 
 int elements_add(const struct record *r, struct shared *shared, struct err *e)
@@ -275,9 +286,10 @@ int elements_confirm(struct nl_sock *nft, const struct record *r, struct err *e)
 
 static int missing(struct err *e, const char *what, const char *which, const char *table, int x)
 {
-	return x < 0 ? x :
-		       err_set(e, CNI_E_INTERNAL, ENOENT, "expected %s for %s in table %s cnida, found none", what,
-			       which, table);
+	return x < 0 ? x
+	             : err_set(e, CNI_E_INTERNAL, ENOENT,
+	                       "expected %s for %s in table %s cnida, found none", what, which,
+	                       table);
 }
 
 int elements_check(const struct record *r, struct err *e)
@@ -291,13 +303,15 @@ int elements_check(const struct record *r, struct err *e)
 	if (!has_elements(r))
 		return 0;
 	x = nl_open(NETLINK_NETFILTER, &s, e);
-	for (int t = RULESET_INET; x >= 0 && t <= (r->spoof_check ? RULESET_BRIDGE : RULESET_INET); t++) {
+	for (int t = RULESET_INET; x >= 0 && t <= (r->spoof_check ? RULESET_BRIDGE : RULESET_INET);
+	     t++) {
 		x = ruleset_intact(&s, (enum ruleset_table)t, &what, e);
 		if (x == 0)
-			return err_set(e, CNI_E_INTERNAL, ENOENT,
-				       "nftables: expected %s, found none: the ruleset was changed by others; "
-				       "the next ADD or `cnida gc` restores it",
-				       what);
+			return err_set(
+				e, CNI_E_INTERNAL, ENOENT,
+				"nftables: expected %s, found none: the ruleset was changed by others; "
+				"the next ADD or `cnida gc` restores it",
+				what);
 	}
 	for (size_t i = 0; x >= 0 && r->masquerade && i < r->n_ips; i++) {
 		x = ruleset_has_masquerade(&s, &r->ips[i], NULL, e);

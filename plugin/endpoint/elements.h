@@ -37,7 +37,9 @@ int elements_restore(struct err *e);
 /* elements_check() - All there, with the right owner? 0, or -ENOENT with code 999 that names what is missing. */
 int elements_check(const struct record *r, struct err *e);
 
-#define ELEMENTS_OWNER_MAX (sizeof(((struct record *)0)->network) + sizeof(((struct record *)0)->container_id) + IFNAMSIZ)
+#define ELEMENTS_OWNER_MAX                                                                    \
+	(sizeof(((struct record *)0)->network) + sizeof(((struct record *)0)->container_id) + \
+	 IFNAMSIZ)
 
 /* elements_owner() - The comment of a record's elements: "network container-id ifname", before it is cut. */
 void elements_owner(const struct record *r, char ret[static ELEMENTS_OWNER_MAX]);

@@ -12,7 +12,7 @@ struct ip_addr gateway_of_family(const struct result *res, sa_family_t family)
 		if (res->ips[i].gateway.family == family)
 			return res->ips[i].gateway;
 	}
-	return (struct ip_addr){ .family = AF_UNSPEC };
+	return (struct ip_addr) { .family = AF_UNSPEC };
 }
 
 static bool has_default_route(const struct result *res, sa_family_t family)
@@ -32,7 +32,7 @@ static int add_default_route(struct result *res, const struct ip_addr *gw, struc
 		return 0;
 	if (res->n_routes == RESULT_ROUTES_MAX)
 		return err_set(e, CNI_E_CONFIG, 0, "more than %d routes", RESULT_ROUTES_MAX);
-	res->routes[res->n_routes++] = (struct result_route){
+	res->routes[res->n_routes++] = (struct result_route) {
 		.dst = { .addr = { .family = gw->family } },
 		.gw = *gw,
 	};
@@ -47,8 +47,8 @@ static struct ip_addr first_address(const struct ip_prefix *p)
 	return ip_next(&network);
 }
 
-int gateway_resolve(const struct netconf *conf, struct result *res, int iface, struct ip_prefix *ret,
-		    size_t *ret_n, struct err *e)
+int gateway_resolve(const struct netconf *conf, struct result *res, int iface,
+                    struct ip_prefix *ret, size_t *ret_n, struct err *e)
 {
 	char text[PREFIX_STR_MAX];
 
@@ -59,8 +59,8 @@ int gateway_resolve(const struct netconf *conf, struct result *res, int iface, s
 		ip->iface = iface;
 		if (conf->mode == MODE_PTP && !ip_is_set(&ip->gateway))
 			return err_set(e, CNI_E_CONFIG, 0,
-				       "ipam gave no gateway for %s: ptp routes through one",
-				       prefix_format(&ip->address, text));
+			               "ipam gave no gateway for %s: ptp routes through one",
+			               prefix_format(&ip->address, text));
 		if (conf->mode == MODE_PTP && conf->is_default_gateway &&
 		    add_default_route(res, &ip->gateway, e) < 0)
 			return -EINVAL;
@@ -70,17 +70,19 @@ int gateway_resolve(const struct netconf *conf, struct result *res, int iface, s
 			ip->gateway = first_address(&ip->address);
 		if (conf->is_default_gateway && add_default_route(res, &ip->gateway, e) < 0)
 			return -EINVAL;
-		ret[(*ret_n)++] = (struct ip_prefix){ .addr = ip->gateway, .len = ip->address.len };
+		ret[(*ret_n)++] =
+			(struct ip_prefix) { .addr = ip->gateway, .len = ip->address.len };
 	}
 	return 0;
 }
 
-struct route_spec gateway_route(const struct result *res, const struct result_route *route, int ifindex)
+struct route_spec gateway_route(const struct result *res, const struct result_route *route,
+                                int ifindex)
 {
-	return (struct route_spec){
+	return (struct route_spec) {
 		.dst = route->dst,
-		.gw = ip_is_set(&route->gw) ? route->gw :
-					      gateway_of_family(res, route->dst.addr.family),
+		.gw = ip_is_set(&route->gw) ? route->gw
+		                            : gateway_of_family(res, route->dst.addr.family),
 		.ifindex = ifindex,
 		.mtu = route->mtu,
 		.advmss = route->advmss,

@@ -17,10 +17,11 @@
 static int check_list(const struct request *req, struct err *e)
 {
 	if (!req->valid_attachments)
-		return err_set(e, CNI_E_CONFIG, 0,
-			       "cni.dev/valid-attachments: missing; GC without a list would remove every "
-			       "attachment of network \"%s\"",
-			       req->network);
+		return err_set(
+			e, CNI_E_CONFIG, 0,
+			"cni.dev/valid-attachments: missing; GC without a list would remove every "
+			"attachment of network \"%s\"",
+			req->network);
 	return 0;
 }
 

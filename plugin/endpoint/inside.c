@@ -6,7 +6,8 @@
 
 #include <errno.h>
 
-int inside_pod(const struct request *req, struct netns_id *ret_id, inside_fn fn, void *arg, struct err *e)
+int inside_pod(const struct request *req, struct netns_id *ret_id, inside_fn fn, void *arg,
+               struct err *e)
 {
 	_cleanup_nl_ struct nl_sock pod = { .fd = -1 };
 	struct netns_id id;
@@ -20,7 +21,7 @@ int inside_pod(const struct request *req, struct netns_id *ret_id, inside_fn fn,
 		*ret_id = id;
 	if (!req->netns_override && netns_is_own(&id))
 		return err_set(e, CNI_E_NETNS, 0,
-			       "plugin's netns and netns from CNI_NETNS should not be the same");
+		               "plugin's netns and netns from CNI_NETNS should not be the same");
 	r = netns_enter(fd, &back, e);
 	if (r < 0)
 		return r;

@@ -22,6 +22,7 @@ typedef int (*inside_fn)(struct nl_sock *pod, void *arg, struct err *e);
  * Return: what @fn returned; -ENOENT with code 8 if there is no such namespace (@fn was not called then); -EIO if the way back
  * failed, after which nothing may be done but to report it.
  */
-int inside_pod(const struct request *req, struct netns_id *ret_id, inside_fn fn, void *arg, struct err *e);
+int inside_pod(const struct request *req, struct netns_id *ret_id, inside_fn fn, void *arg,
+               struct err *e);
 
 #endif

@@ -74,7 +74,7 @@ static int ops_addr_in_use(const struct ip_addr *addr, void *arg)
 
 struct sweep_ops ipam_sweep_ops(void)
 {
-	return (struct sweep_ops){
+	return (struct sweep_ops) {
 		.netns_alive = ops_netns_alive,
 		.addr_in_use = ops_addr_in_use,
 	};
@@ -89,7 +89,8 @@ static int add_host_local(const struct request *req, struct result *ret, struct 
 	return r < 0 ? r : host_local_add(req, &cfg, &ops, ret, e);
 }
 
-static int add_foreign(const struct request *req, const char *type, struct result *ret, struct err *e)
+static int add_foreign(const struct request *req, const char *type, struct result *ret,
+                       struct err *e)
 {
 	struct err cleanup;
 	int r = delegate_add(req, type, ret, e);
@@ -191,7 +192,8 @@ void ipam_data_dir(const struct request *req, const char *type, char *ret, size_
 
 	if (kind_of(type) != IPAM_HOST_LOCAL)
 		dir = "";
-	else if (jget_str(jget(req->config, "ipam"), "ipam", "dataDir", &dir, &ignored) <= 0 || !*dir)
+	else if (jget_str(jget(req->config, "ipam"), "ipam", "dataDir", &dir, &ignored) <= 0 ||
+	         !*dir)
 		dir = STORE_DIR_DEFAULT;
 	(void)snprintf(ret, cap, "%s", dir);
 }

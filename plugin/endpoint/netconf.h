@@ -21,11 +21,12 @@ enum attach_mode { MODE_BRIDGE, MODE_PTP };
 struct netconf {
 	enum attach_mode mode;
 	const char *ipam_type; /* "" for none: layer 2 only */
-	uint32_t mtu;	       /* both veth ends and a bridge that we create; 0: kernel's default */
+	uint32_t mtu;          /* both veth ends and a bridge that we create; 0: kernel's default */
 	bool ip_masq;
 	bool has_mac;
 	uint8_t mac[6]; /* of the container's interface */
-	const json_t *dns; /* borrowed and valid; overrides the IPAM's when it has any field; NULL if absent */
+	const json_t *
+		dns; /* borrowed and valid; overrides the IPAM's when it has any field; NULL if absent */
 
 	/* Bridge mode. */
 	char bridge[IFNAMSIZ];
@@ -33,7 +34,7 @@ struct netconf {
 	bool hairpin, promisc, port_isolation, mac_spoof_check;
 	bool enable_dad, disable_interface;
 	bool has_vlans;
-	uint16_t vlan;		 /* 0: none */
+	uint16_t vlan;           /* 0: none */
 	struct port_vlans vlans; /* of the container's port */
 
 	/* From CNI_ARGS, for people and for policy; "" if unknown. */

@@ -56,8 +56,8 @@ static void put_pair(const struct attachment *a, struct nl_batch *b)
 static int already_exists(const struct attachment *a, struct err *e)
 {
 	return err_set(e, CNI_E_INTERNAL, EEXIST,
-		       "container veth name (\"%s\") peer provided (\"%s\") already exists", a->req->ifname,
-		       a->rec.name);
+	               "container veth name (\"%s\") peer provided (\"%s\") already exists",
+	               a->req->ifname, a->rec.name);
 }
 
 /* The kernel takes VLANs by index only, so the port must be there first. */
@@ -94,7 +94,7 @@ int pair_create(struct attachment *a, struct err *e)
 
 	/* Either the pod has such an interface, or our name is taken by what a killed ADD left without a record. Only
 	 * the second goes away with our name. */
-	if (r == -EEXIST && link_exists(&a->host, a->rec.name, &(struct err){ 0 }) > 0) {
+	if (r == -EEXIST && link_exists(&a->host, a->rec.name, &(struct err) { 0 }) > 0) {
 		r = reaper_remove(&a->host, a->rec.name, e);
 		if (r == 0)
 			r = try_create(a, e);
@@ -103,7 +103,7 @@ int pair_create(struct attachment *a, struct err *e)
 		return already_exists(a, e);
 	if (r == 0 && a->conf.mode == MODE_PTP) {
 		(void)snprintf(key, sizeof(key), "net/ipv6/conf/%s/accept_ra", a->rec.name);
-		(void)sysctl_set(key, "0", &(struct err){ 0 });
+		(void)sysctl_set(key, "0", &(struct err) { 0 });
 	}
 	return r;
 }

@@ -15,29 +15,25 @@
 #include <string.h>
 
 #define RECORD_SIZE_MAX 65536
-#define RECORD_VERSION 1
-#define RECORDS_MAX 100000 /* of one walk: a bound, not a limit that a node reaches */
+#define RECORD_VERSION  1
+#define RECORDS_MAX     100000 /* of one walk: a bound, not a limit that a node reaches */
 
 /* Text fields of a record: one table for writing and reading. */
 struct text_field {
 	const char *key;
 	size_t offset, size;
 };
-#define TEXT_FIELD(key, member) \
-	{ key, offsetof(struct record, member), sizeof(((struct record *)0)->member) }
+#define TEXT_FIELD(key, member)                                                            \
+	{                                                                                  \
+		key, offsetof(struct record, member), sizeof(((struct record *)0)->member) \
+	}
 static const struct text_field text_fields[] = {
-	TEXT_FIELD("network", network),
-	TEXT_FIELD("containerID", container_id),
-	TEXT_FIELD("ifname", ifname),
-	TEXT_FIELD("type", type),
-	TEXT_FIELD("netns", netns),
-	TEXT_FIELD("bridge", bridge),
-	TEXT_FIELD("hostMAC", host_mac),
-	TEXT_FIELD("mac", mac),
-	TEXT_FIELD("ipam", ipam),
-	TEXT_FIELD("ipamDir", ipam_dir),
-	TEXT_FIELD("pod", pod_name),
-	TEXT_FIELD("namespace", pod_namespace),
+	TEXT_FIELD("network", network),  TEXT_FIELD("containerID", container_id),
+	TEXT_FIELD("ifname", ifname),    TEXT_FIELD("type", type),
+	TEXT_FIELD("netns", netns),      TEXT_FIELD("bridge", bridge),
+	TEXT_FIELD("hostMAC", host_mac), TEXT_FIELD("mac", mac),
+	TEXT_FIELD("ipam", ipam),        TEXT_FIELD("ipamDir", ipam_dir),
+	TEXT_FIELD("pod", pod_name),     TEXT_FIELD("namespace", pod_namespace),
 	TEXT_FIELD("uid", pod_uid),
 };
 
@@ -52,11 +48,11 @@ static const struct bool_field bool_fields[] = {
 };
 
 void record_name(const char *network, const char *container_id, const char *ifname,
-		 char ret[static IFNAMSIZ])
+                 char ret[static IFNAMSIZ])
 {
 	const char *const parts[] = { network, container_id, ifname, NULL };
 
-	memcpy(ret, "cni", 3);
+	(void)snprintf(ret, IFNAMSIZ, "cni");
 	hash_hex(parts, RECORD_NAME_DIGITS, ret + 3);
 }
 
@@ -120,7 +116,9 @@ int record_write(const struct record *r, struct err *e)
 		return dir;
 	doc = to_json(r);
 	if (!doc || jdump(doc, false, &text) < 0)
-		return err_set(e, CNI_E_TRY_AGAIN, ENOMEM, "endpoint record %s: out of memory, or a name that is not UTF-8", r->name);
+		return err_set(e, CNI_E_TRY_AGAIN, ENOMEM,
+		               "endpoint record %s: out of memory, or a name that is not UTF-8",
+		               r->name);
 	return fs_replace(dir, r->name, 0600, text, strlen(text), false, e);
 }
 
@@ -143,7 +141,7 @@ static int ips_from_json(const json_t *doc, struct record *r, struct err *e)
 }
 
 static int text_from_json(const json_t *doc, const struct text_field *field, struct record *r,
-			  struct err *e)
+                          struct err *e)
 {
 	const char *value = "";
 	int found = jget_str(doc, "", field->key, &value, e);
@@ -165,7 +163,7 @@ static int from_json(const json_t *doc, struct record *r, struct err *e)
 		x = text_from_json(doc, &text_fields[i], r, e);
 	for (size_t i = 0; x >= 0 && i < ARRAY_SIZE(bool_fields); i++)
 		x = jget_bool(doc, "", bool_fields[i].key,
-			      (bool *)((char *)r + bool_fields[i].offset), e);
+		              (bool *)((char *)r + bool_fields[i].offset), e);
 	if (x >= 0)
 		x = jget_int(doc, "", "netnsDev", 0, INT64_MAX, &dev, e);
 	if (x >= 0)
@@ -176,7 +174,7 @@ static int from_json(const json_t *doc, struct record *r, struct err *e)
 		x = ips_from_json(doc, r, e);
 	if (x >= 0 && !*r->network)
 		return err_set(e, CNI_E_INTERNAL, EBADMSG, "no network");
-	r->netns_id = (struct netns_id){ .dev = (uint64_t)dev, .ino = (uint64_t)ino };
+	r->netns_id = (struct netns_id) { .dev = (uint64_t)dev, .ino = (uint64_t)ino };
 	r->created = created;
 	return x < 0 ? x : 0;
 }
@@ -189,7 +187,8 @@ static int read_at(int dir, const char *name, struct record *ret, struct err *e)
 	struct record r = { 0 };
 
 	if (len < 0)
-		return len == -ENOENT ? -ENOENT : err_sys(e, (int)-len, "read %s/%s", RECORD_DIR, name);
+		return len == -ENOENT ? -ENOENT
+		                      : err_sys(e, (int)-len, "read %s/%s", RECORD_DIR, name);
 	(void)snprintf(r.name, sizeof(r.name), "%s", name);
 	if (jparse(text, (size_t)len, &doc, e) < 0 || from_json(doc, &r, e) < 0) {
 		e->no = EBADMSG;
@@ -218,7 +217,8 @@ int record_delete(const char *name, struct err *e)
 	return 0;
 }
 
-int record_each(int (*fn)(const struct record *r, void *arg, struct err *e), void *arg, struct err *e)
+int record_each(int (*fn)(const struct record *r, void *arg, struct err *e), void *arg,
+                struct err *e)
 {
 	_cleanup_closedir_ DIR *dir = opendir(RECORD_DIR);
 	struct dirent *entry;
@@ -237,9 +237,9 @@ int record_each(int (*fn)(const struct record *r, void *arg, struct err *e), voi
 		if (x == -ENOENT)
 			continue;
 		if (x < 0) {
-			rec = (struct record){ 0 };
+			rec = (struct record) { 0 };
 			(void)snprintf(rec.name, sizeof(rec.name), "%.*s", IFNAMSIZ - 1,
-				       entry->d_name);
+			               entry->d_name);
 		}
 		r = fn(&rec, arg, e);
 	}

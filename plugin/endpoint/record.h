@@ -19,18 +19,18 @@
 #include <net/if.h>
 #include <stdbool.h>
 
-#define RUN_DIR "/run/cnida"
-#define RECORD_DIR RUN_DIR "/endpoints"
+#define RUN_DIR            "/run/cnida"
+#define RECORD_DIR         RUN_DIR "/endpoints"
 #define RECORD_NAME_DIGITS 11 /* "cni" + 11 hex = 14 characters, an interface name has at most 15 */
-#define RECORD_IPS_MAX 32
+#define RECORD_IPS_MAX     32
 
 struct record {
 	char name[IFNAMSIZ]; /* "cni" + 11 hex: host veth and file name */
-	bool ready;	     /* ADD is done */
+	bool ready;          /* ADD is done */
 	char network[256];
 	char container_id[256];
 	char ifname[IFNAMSIZ];
-	char type[32];	     /* CNI type: "bridge", "ptp", "cnida" */
+	char type[32]; /* CNI type: "bridge", "ptp", "cnida" */
 	char netns[4096];
 	struct netns_id netns_id;
 	char bridge[IFNAMSIZ]; /* "" for ptp */
@@ -39,14 +39,15 @@ struct record {
 	size_t n_ips;
 	bool masquerade;     /* its addresses are elements of the masquerade sets */
 	bool spoof_check;    /* its port is in the source check */
-	char ipam[64];	     /* IPAM type; "" for none */
+	char ipam[64];       /* IPAM type; "" for none */
 	char ipam_dir[3072]; /* host-local's dataDir */
 	char pod_name[256], pod_namespace[256], pod_uid[128]; /* from CNI_ARGS; "" if unknown */
-	long long created;   /* seconds since the epoch */
+	long long created;                                    /* seconds since the epoch */
 };
 
 /* record_name() - "cni" + 11 hex of the hash of (network, container ID, interface). */
-void record_name(const char *network, const char *container_id, const char *ifname, char ret[static IFNAMSIZ]);
+void record_name(const char *network, const char *container_id, const char *ifname,
+                 char ret[static IFNAMSIZ]);
 
 /* record_write() - Atomically; creates the folder (mode 0700). */
 int record_write(const struct record *r, struct err *e);
@@ -55,7 +56,8 @@ int record_read(const char *name, struct record *ret, struct err *e);
 /* record_delete() - 0 also if there is none. */
 int record_delete(const char *name, struct err *e);
 /* record_each() - All records; an unreadable one is passed with only its name set and network "". Slow path. */
-int record_each(int (*fn)(const struct record *r, void *arg, struct err *e), void *arg, struct err *e);
+int record_each(int (*fn)(const struct record *r, void *arg, struct err *e), void *arg,
+                struct err *e);
 /* record_alive() - Does the network namespace still exist? (Records without a namespace are alive.) */
 bool record_alive(const struct record *r);
 

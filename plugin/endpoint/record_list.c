@@ -25,5 +25,5 @@ int record_list_add(struct record_list *list, const struct record *r, struct err
 void record_list_free(struct record_list *list)
 {
 	free(list->v);
-	*list = (struct record_list){ 0 };
+	*list = (struct record_list) { 0 };
 }

@@ -18,14 +18,15 @@
 #include <string.h>
 #include <sys/file.h>
 
-#define LOCK_NAME "attach.lock"
+#define LOCK_NAME       "attach.lock"
 #define LOCK_TIMEOUT_MS 10000U
 
-static const char *const forwarding_key[] = { "net/ipv4/ip_forward", "net/ipv6/conf/all/forwarding" };
+static const char *const forwarding_key[] = { "net/ipv4/ip_forward",
+	                                      "net/ipv6/conf/all/forwarding" };
 
 void shared_init(struct shared *s)
 {
-	*s = (struct shared){ .lock = -1 };
+	*s = (struct shared) { .lock = -1 };
 }
 
 int shared_enter(struct shared *s, struct err *e)
@@ -98,7 +99,8 @@ static void remove_addresses(const struct shared *s, struct nl_sock *host)
 		if (index > 0)
 			address_del_msg(&b, index, &s->made_addr[i].addr);
 		if (index > 0 && nl_do(host, &b, &e) < 0)
-			log_warn("address on %s of a failed ADD stays: %s", s->made_addr[i].link, e.msg);
+			log_warn("address on %s of a failed ADD stays: %s", s->made_addr[i].link,
+			         e.msg);
 	}
 }
 
@@ -108,15 +110,25 @@ static int any_record(const struct record *r, void *arg, struct err *e)
 	return 1;
 }
 
+/* Only those that attachments make: host ports may be those of another set of plugins' pods. */
+static int remove_tables(struct err *e)
+{
+	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
+	int r = nl_open(NETLINK_NETFILTER, &nft, e);
+
+	if (r == 0)
+		r = ruleset_destroy_table(&nft, RULESET_INET, e);
+	return r < 0 ? r : ruleset_destroy_table(&nft, RULESET_BRIDGE, e);
+}
+
 /* Tables and forwarding serve every attachment of the node: they go only when there is none. */
 static void remove_node_wide(const struct shared *s)
 {
-	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
 	struct err e;
 
 	if (record_each(any_record, NULL, &e) != 0)
 		return;
-	if (s->made_tables && (nl_open(NETLINK_NETFILTER, &nft, &e) < 0 || ruleset_destroy(&nft, &e) < 0))
+	if (s->made_tables && remove_tables(&e) < 0)
 		log_warn("nftables tables of a failed ADD stay: %s", e.msg);
 	for (unsigned int i = 0; i < ARRAY_SIZE(s->made_forwarding); i++) {
 		if (s->made_forwarding[i] && sysctl_set(forwarding_key[i], "0", &e) < 0)

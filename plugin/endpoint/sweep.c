@@ -8,6 +8,7 @@
 #include "endpoint/elements.h"
 #include "endpoint/gc.h"
 #include "endpoint/ipam.h"
+#include "endpoint/portmap.h"
 #include "endpoint/record_list.h"
 #include "kernel/ruleset.h"
 
@@ -242,6 +243,14 @@ static int sweep_elements(struct sweep *s, struct err *e)
 	return r < 0 ? r : remove_orphans(s, &nft, o, e);
 }
 
+static int sweep_ports(struct sweep *s, struct err *e)
+{
+	int r = portmap_sweep(s->dry_run, s->seen, s->arg, e);
+
+	s->n += r > 0 ? r : 0;
+	return r;
+}
+
 static bool any_elements(const struct sweep *s)
 {
 	for (size_t i = 0; i < s->alive.n; i++) {
@@ -259,9 +268,13 @@ int gc_sweep(const char *data_dir, bool dry_run, gc_seen_fn seen, void *arg, str
 	if (r >= 0)
 		r = sweep_elements(&s, e);
 	if (r >= 0)
+		r = sweep_ports(&s, e);
+	if (r >= 0)
 		r = sweep_stores(&s, data_dir, e);
 	if (r >= 0 && !dry_run && any_elements(&s))
 		r = elements_restore(e);
+	if (r >= 0 && !dry_run)
+		r = portmap_restore(e);
 	record_list_free(&s.dead);
 	record_list_free(&s.alive);
 	return r < 0 ? r : s.n;

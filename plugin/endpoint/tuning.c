@@ -38,16 +38,18 @@ static uint32_t txqlen_of(const struct nl_sock *s, const char *ifname)
 	struct ifreq ifr = { .ifr_qlen = 0 };
 
 	(void)snprintf(ifr.ifr_name, sizeof(ifr.ifr_name), "%s", ifname);
-	return ioctl(s->fd, SIOCGIFTXQLEN, &ifr) == 0 && ifr.ifr_qlen > 0 ? (uint32_t)ifr.ifr_qlen : 0;
+	return ioctl(s->fd, SIOCGIFTXQLEN, &ifr) == 0 && ifr.ifr_qlen > 0 ? (uint32_t)ifr.ifr_qlen
+	                                                                  : 0;
 }
 
 static int get_link(struct nl_sock *pod, const char *ifname, struct link_info *ret, struct err *e)
 {
 	int r = link_get(pod, 0, ifname, ret, e);
 
-	return r == -ENODEV ? err_set(e, CNI_E_INTERNAL, ENODEV, "failed to get \"%s\": no such interface in the container",
-				      ifname) :
-			      r;
+	return r == -ENODEV
+	               ? err_set(e, CNI_E_INTERNAL, ENODEV,
+	                         "failed to get \"%s\": no such interface in the container", ifname)
+	               : r;
 }
 
 /* Changing the link */
@@ -58,7 +60,8 @@ static bool changes_link(const struct tuning_backup *to)
 }
 
 /* All of it in one message. */
-static int set_link(struct nl_sock *pod, const char *ifname, const struct tuning_backup *to, struct err *e)
+static int set_link(struct nl_sock *pod, const char *ifname, const struct tuning_backup *to,
+                    struct err *e)
 {
 	struct ifinfomsg ifi = { .ifi_index = 0 };
 	struct nl_batch b;
@@ -135,7 +138,8 @@ static int remember_sysctls(struct tuning *t, struct err *e)
 		if (r == 0 && jset(t->backup.sysctls, s->key, json_string(now)) == -ENOMEM)
 			log_debug("the value of %s cannot be remembered", s->key);
 		else if (r == -ENOENT)
-			return err_set(e, CNI_E_INTERNAL, ENOENT, "sysctl %s: there is no /proc/sys/%s", s->name, s->key);
+			return err_set(e, CNI_E_INTERNAL, ENOENT,
+			               "sysctl %s: there is no /proc/sys/%s", s->name, s->key);
 	}
 	return 0;
 }
@@ -216,7 +220,8 @@ static void update_result(const struct tuning *t, const struct chain *c, struct 
 	for (size_t i = 0; i < res->n_ifaces; i++) {
 		struct result_iface *iface = &res->ifaces[i];
 
-		if (strcmp(iface->name, t->req->ifname) != 0 || (c->pod && c->pod != &c->prev.ifaces[i]))
+		if (strcmp(iface->name, t->req->ifname) != 0 ||
+		    (c->pod && c->pod != &c->prev.ifaces[i]))
 			continue;
 		if (t->conf.has_mac)
 			(void)mac_format(t->conf.mac, iface->mac);
@@ -282,7 +287,8 @@ int tuning_del(const struct request *req, struct err *e)
 	if (*req->netns)
 		r = inside_pod(req, &u.netns, untune, &u, &this);
 	tuning_backup_free(&u.backup);
-	if (r < 0 && this.code == CNI_E_NETNS && this.no == 0) { /* our own namespace: a mistake of the runtime's */
+	if (r < 0 && this.code == CNI_E_NETNS &&
+	    this.no == 0) { /* our own namespace: a mistake of the runtime's */
 		*e = this;
 		return r;
 	}
@@ -293,40 +299,46 @@ int tuning_del(const struct request *req, struct err *e)
 
 /* CHECK */
 
-static int check_number(const char *ifname, const char *what, unsigned long expected, unsigned long found,
-			struct err *e)
+static int check_number(const char *ifname, const char *what, unsigned long expected,
+                        unsigned long found, struct err *e)
 {
 	if (expected == found)
 		return 0;
-	return err_set(e, CNI_E_INTERNAL, 0, "Error: Tuning configured %s of %s is %lu, current value is %lu", what,
-		       ifname, expected, found);
+	return err_set(e, CNI_E_INTERNAL, 0,
+	               "Error: Tuning configured %s of %s is %lu, current value is %lu", what,
+	               ifname, expected, found);
 }
 
-static int check_mode(const char *ifname, const char *what, bool expected, bool found, struct err *e)
+static int check_mode(const char *ifname, const char *what, bool expected, bool found,
+                      struct err *e)
 {
 	static const char *const text[] = { "false", "true" };
 
 	if (expected == found)
 		return 0;
-	return err_set(e, CNI_E_INTERNAL, 0, "Error: Tuning link %s configured %s is %s, current value is %s", ifname,
-		       what, text[expected], text[found]);
+	return err_set(e, CNI_E_INTERNAL, 0,
+	               "Error: Tuning link %s configured %s is %s, current value is %s", ifname,
+	               what, text[expected], text[found]);
 }
 
-static int check_link(const struct tuning_conf *conf, const char *ifname, struct nl_sock *pod, struct err *e)
+static int check_link(const struct tuning_conf *conf, const char *ifname, struct nl_sock *pod,
+                      struct err *e)
 {
 	char expected[MAC_STR_MAX], found[MAC_STR_MAX];
 	struct link_info link;
 	int r = get_link(pod, ifname, &link, e);
 
 	if (r == 0 && conf->has_mac && memcmp(conf->mac, link.mac, 6) != 0)
-		r = err_set(e, CNI_E_INTERNAL, 0, "Error: Tuning configured Ethernet of %s is %s, current value is %s",
-			    ifname, mac_format(conf->mac, expected), mac_format(link.mac, found));
+		r = err_set(e, CNI_E_INTERNAL, 0,
+		            "Error: Tuning configured Ethernet of %s is %s, current value is %s",
+		            ifname, mac_format(conf->mac, expected), mac_format(link.mac, found));
 	if (r == 0)
 		r = check_mode(ifname, "promisc", conf->promisc, link.flags & IFF_PROMISC, e);
 	if (r == 0 && conf->mtu)
 		r = check_number(ifname, "MTU", conf->mtu, link.mtu, e);
 	if (r == 0 && conf->has_allmulti)
-		r = check_mode(ifname, "all-multicast mode", conf->allmulti, link.flags & IFF_ALLMULTI, e);
+		r = check_mode(ifname, "all-multicast mode", conf->allmulti,
+		               link.flags & IFF_ALLMULTI, e);
 	if (r == 0 && conf->has_txqlen)
 		r = check_number(ifname, "TxQLen", conf->txqlen, txqlen_of(pod, ifname), e);
 	return r;
@@ -345,9 +357,10 @@ static int check_sysctls(const struct tuning_conf *conf, struct err *e)
 		if (r < 0)
 			return r;
 		if (!sysctl_same_value(now, s->value))
-			return err_set(e, CNI_E_INTERNAL, 0,
-				       "Error: Tuning configured value of /proc/sys/%s is %s, current value is %s", s->key,
-				       s->value, now);
+			return err_set(
+				e, CNI_E_INTERNAL, 0,
+				"Error: Tuning configured value of /proc/sys/%s is %s, current value is %s",
+				s->key, s->value, now);
 	}
 	return 0;
 }

@@ -24,7 +24,8 @@ void tuning_backup_free(struct tuning_backup *b)
 	b->sysctls = NULL;
 }
 
-static int backup_path(const char *dir, const struct request *req, char ret[static PATH_MAX], struct err *e)
+static int backup_path(const char *dir, const struct request *req, char ret[static PATH_MAX],
+                       struct err *e)
 {
 	return fs_path(ret, PATH_MAX, e, "%s/%s_%s.json", dir, req->container_id, req->ifname);
 }
@@ -57,7 +58,8 @@ static json_t *to_json(const struct tuning_backup *b)
 	return doc;
 }
 
-int tuning_backup_write(const char *dir, const struct request *req, const struct tuning_backup *b, struct err *e)
+int tuning_backup_write(const char *dir, const struct request *req, const struct tuning_backup *b,
+                        struct err *e)
 {
 	json_auto_t *doc = to_json(b);
 	_cleanup_free_ char *text = NULL;
@@ -68,7 +70,8 @@ int tuning_backup_write(const char *dir, const struct request *req, const struct
 	if (!doc || jdump(doc, false, &text) < 0)
 		return err_sys(e, ENOMEM, "remember what %s was like", req->ifname);
 	fd = fs_opendir(dir, 0700, e);
-	r = fd < 0 ? fd : fs_path(name, sizeof(name), e, "%s_%s.json", req->container_id, req->ifname);
+	r = fd < 0 ? fd
+	           : fs_path(name, sizeof(name), e, "%s_%s.json", req->container_id, req->ifname);
 	return r < 0 ? r : fs_replace(fd, name, 0600, text, strlen(text), false, e);
 }
 
@@ -77,7 +80,7 @@ static void netns_from_text(const char *text, struct netns_id *ret)
 	uint64_t dev, ino;
 
 	if (sscanf(text, "%" SCNu64 ":%" SCNu64, &dev, &ino) == 2)
-		*ret = (struct netns_id){ .dev = dev, .ino = ino };
+		*ret = (struct netns_id) { .dev = dev, .ino = ino };
 }
 
 static int from_json(const json_t *doc, struct tuning_backup *b, struct err *e)
@@ -111,7 +114,8 @@ static int from_json(const json_t *doc, struct tuning_backup *b, struct err *e)
 	return r < 0 ? r : 0;
 }
 
-int tuning_backup_read(const char *dir, const struct request *req, struct tuning_backup *ret, struct err *e)
+int tuning_backup_read(const char *dir, const struct request *req, struct tuning_backup *ret,
+                       struct err *e)
 {
 	_cleanup_free_ char *text = NULL;
 	json_auto_t *doc = NULL;
@@ -119,7 +123,7 @@ int tuning_backup_read(const char *dir, const struct request *req, struct tuning
 	ssize_t len;
 	int r = backup_path(dir, req, path, e);
 
-	*ret = (struct tuning_backup){ .sysctls = NULL };
+	*ret = (struct tuning_backup) { .sysctls = NULL };
 	if (r < 0)
 		return r;
 	len = fs_read_all(AT_FDCWD, path, BACKUP_SIZE_MAX, &text, e);

@@ -25,9 +25,11 @@ struct tuning_backup {
 void tuning_backup_free(struct tuning_backup *b);
 
 /* tuning_backup_write() - Atomically, mode 0600; creates the folder. */
-int tuning_backup_write(const char *dir, const struct request *req, const struct tuning_backup *b, struct err *e);
+int tuning_backup_write(const char *dir, const struct request *req, const struct tuning_backup *b,
+                        struct err *e);
 /* tuning_backup_read() - 1 with @ret to be freed, 0 if there is none, -errno (-EBADMSG for one that cannot be understood). */
-int tuning_backup_read(const char *dir, const struct request *req, struct tuning_backup *ret, struct err *e);
+int tuning_backup_read(const char *dir, const struct request *req, struct tuning_backup *ret,
+                       struct err *e);
 /* tuning_backup_delete() - 0 also if there is none. */
 int tuning_backup_delete(const char *dir, const struct request *req, struct err *e);
 

@@ -23,7 +23,8 @@ static bool stays_below(const char *key)
 {
 	for (size_t len; *key; key += len + (key[len] == '/')) {
 		len = strcspn(key, "/");
-		if (len == 0 || (len == 1 && key[0] == '.') || (len == 2 && key[0] == '.' && key[1] == '.'))
+		if (len == 0 || (len == 1 && key[0] == '.') ||
+		    (len == 2 && key[0] == '.' && key[1] == '.'))
 			return false;
 		if (key[len] == '/' && !key[len + 1])
 			return false;
@@ -31,21 +32,24 @@ static bool stays_below(const char *key)
 	return true;
 }
 
-int tuning_conf_key(const char *name, const char *ifname, char ret[static TUNING_KEY_MAX], struct err *e)
+int tuning_conf_key(const char *name, const char *ifname, char ret[static TUNING_KEY_MAX],
+                    struct err *e)
 {
 	char path[TUNING_KEY_MAX];
 	const char *hole;
 	int len = snprintf(path, sizeof(path), "%s", name);
 
 	if (len < 0 || (size_t)len >= sizeof(path))
-		return err_set(e, CNI_E_CONFIG, 0, "invalid net sysctl key: \"%.64s...\" is too long", name);
+		return err_set(e, CNI_E_CONFIG, 0,
+		               "invalid net sysctl key: \"%.64s...\" is too long", name);
 	for (char *c = path; *c; c++) {
 		if (*c == '.')
 			*c = '/';
 	}
 	hole = strstr(path, "IFNAME");
 	if (hole)
-		len = snprintf(ret, TUNING_KEY_MAX, "%.*s%s%s", (int)(hole - path), path, ifname, hole + 6);
+		len = snprintf(ret, TUNING_KEY_MAX, "%.*s%s%s", (int)(hole - path), path, ifname,
+		               hole + 6);
 	else
 		len = snprintf(ret, TUNING_KEY_MAX, "%s", path);
 	if (len < 0 || len >= TUNING_KEY_MAX || strncmp(ret, "net/", 4) != 0 || !stays_below(ret))
@@ -55,25 +59,28 @@ int tuning_conf_key(const char *name, const char *ifname, char ret[static TUNING
 
 /* One of args.cni replaces one of the configuration, which are the first @before. Two spellings of one key in one list
  * (a.b and a/b) would be written in no certain order. */
-static int put_sysctl(struct tuning_conf *conf, const struct tuning_sysctl *s, size_t before, struct err *e)
+static int put_sysctl(struct tuning_conf *conf, const struct tuning_sysctl *s, size_t before,
+                      struct err *e)
 {
 	size_t i = 0;
 
 	while (i < conf->n_sysctls && strcmp(conf->sysctls[i].key, s->key) != 0)
 		i++;
 	if (i < conf->n_sysctls && i >= before)
-		return err_set(e, CNI_E_CONFIG, 0, "duplicated sysctl keys are not allowed: %s is %s", s->name,
-			       conf->sysctls[i].name);
+		return err_set(e, CNI_E_CONFIG, 0,
+		               "duplicated sysctl keys are not allowed: %s is %s", s->name,
+		               conf->sysctls[i].name);
 	if (i == TUNING_SYSCTLS_MAX)
-		return err_set(e, CNI_E_CONFIG, E2BIG, "sysctl: more than %d keys", TUNING_SYSCTLS_MAX);
+		return err_set(e, CNI_E_CONFIG, E2BIG, "sysctl: more than %d keys",
+		               TUNING_SYSCTLS_MAX);
 	conf->sysctls[i] = *s;
 	if (i == conf->n_sysctls)
 		conf->n_sysctls++;
 	return 0;
 }
 
-static int parse_sysctls(const json_t *obj, const char *path, const struct request *req, struct tuning_conf *conf,
-			 struct err *e)
+static int parse_sysctls(const json_t *obj, const char *path, const struct request *req,
+                         struct tuning_conf *conf, struct err *e)
 {
 	const size_t before = conf->n_sysctls;
 	json_t *list = NULL, *value;
@@ -87,8 +94,10 @@ static int parse_sysctls(const json_t *obj, const char *path, const struct reque
 		if (r < 0)
 			break;
 		if (!s.value || strlen(s.value) != json_string_length(value))
-			return err_set(e, CNI_E_CONFIG, EINVAL, "%s%ssysctl.%s: expected a string, found %s",
-				       path, *path ? "." : "", name, jdescribe(value, found, sizeof(found)));
+			return err_set(e, CNI_E_CONFIG, EINVAL,
+			               "%s%ssysctl.%s: expected a string, found %s", path,
+			               *path ? "." : "", name,
+			               jdescribe(value, found, sizeof(found)));
 		r = tuning_conf_key(name, req->ifname, s.key, e);
 		if (r == 0)
 			r = put_sysctl(conf, &s, before, e);
@@ -100,14 +109,16 @@ static int use_mac(const char *text, struct tuning_conf *conf, struct err *e)
 {
 	conf->has_mac = *text != '\0';
 	if (conf->has_mac && !mac_parse(text, conf->mac))
-		return err_set(e, CNI_E_CONFIG, EINVAL, "invalid args %s for MAC addr: expected six bytes as aa:bb:cc:dd:ee:ff",
-			       text);
+		return err_set(
+			e, CNI_E_CONFIG, EINVAL,
+			"invalid args %s for MAC addr: expected six bytes as aa:bb:cc:dd:ee:ff",
+			text);
 	return 0;
 }
 
 /* The keys that the configuration and args.cni have in common. @ret_mac: left alone if there is none. */
-static int parse_keys(const json_t *obj, const char *path, const struct request *req, struct tuning_conf *conf,
-		      const char **ret_mac, struct err *e)
+static int parse_keys(const json_t *obj, const char *path, const struct request *req,
+                      struct tuning_conf *conf, const char **ret_mac, struct err *e)
 {
 	int64_t number = 0;
 	int r = parse_sysctls(obj, path, req, conf, e);
@@ -134,7 +145,8 @@ static int parse_keys(const json_t *obj, const char *path, const struct request 
 }
 
 /* The MAC addresses of the configuration, CNI_ARGS and runtimeConfig; an empty one is none. */
-static int choose_mac(const struct request *req, struct cni_args *args, const char **mac, struct err *e)
+static int choose_mac(const struct request *req, struct cni_args *args, const char **mac,
+                      struct err *e)
 {
 	static const char *const known[] = { "MAC", NULL };
 	const char *text = "";
@@ -155,7 +167,8 @@ static int choose_mac(const struct request *req, struct cni_args *args, const ch
 	return r < 0 ? r : 0;
 }
 
-static int parse_args_cni(const struct request *req, struct tuning_conf *conf, const char **mac, struct err *e)
+static int parse_args_cni(const struct request *req, struct tuning_conf *conf, const char **mac,
+                          struct err *e)
 {
 	json_t *args = NULL, *cni = NULL;
 	int r = jget_obj(req->config, "", "args", &args, e);
@@ -171,7 +184,7 @@ int tuning_conf_parse(const struct request *req, struct tuning_conf *ret, struct
 	struct cni_args args;
 	int r;
 
-	*ret = (struct tuning_conf){ .data_dir = TUNING_DATA_DIR };
+	*ret = (struct tuning_conf) { .data_dir = TUNING_DATA_DIR };
 	r = jget_str(req->config, "", "dataDir", &dir, e);
 	if (*dir)
 		ret->data_dir = dir;
@@ -238,14 +251,16 @@ static int matches(const char *pattern, const char *name, const char *path, stru
 		char why[96] = "";
 
 		(void)regerror(r, &re, why, sizeof(why));
-		return err_set(e, CNI_E_CONFIG, EINVAL, "%s: \"%s\" is no regular expression: %s", path, pattern, why);
+		return err_set(e, CNI_E_CONFIG, EINVAL, "%s: \"%s\" is no regular expression: %s",
+		               path, pattern, why);
 	}
 	r = regexec(&re, name, 0, NULL, 0);
 	regfree(&re);
 	return r == 0;
 }
 
-static int is_allowed(const char *name, const struct allowlist *list, const char *path, struct err *e)
+static int is_allowed(const char *name, const struct allowlist *list, const char *path,
+                      struct err *e)
 {
 	char all[512] = "";
 	size_t len = 0;
@@ -256,10 +271,12 @@ static int is_allowed(const char *name, const struct allowlist *list, const char
 		if (r != 0)
 			return r < 0 ? r : 0;
 		if (len < sizeof(all))
-			len += (size_t)snprintf(all + len, sizeof(all) - len, "%s%s", i ? " " : "", list->lines[i]);
+			len += (size_t)snprintf(all + len, sizeof(all) - len, "%s%s", i ? " " : "",
+			                        list->lines[i]);
 	}
 	return err_set(e, CNI_E_CONFIG, EPERM,
-		       "Sysctl %s is not allowed. Only the following sysctls are allowed: [%s]", name, all);
+	               "Sysctl %s is not allowed. Only the following sysctls are allowed: [%s]",
+	               name, all);
 }
 
 int tuning_conf_allowed(const struct tuning_conf *conf, const char *path, struct err *e)

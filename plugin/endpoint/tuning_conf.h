@@ -14,15 +14,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define TUNING_ALLOWLIST "/etc/cni/tuning/allowlist.conf"
-#define TUNING_DATA_DIR "/run/cni/tuning"
+#define TUNING_ALLOWLIST   "/etc/cni/tuning/allowlist.conf"
+#define TUNING_DATA_DIR    "/run/cni/tuning"
 #define TUNING_SYSCTLS_MAX 128
-#define TUNING_KEY_MAX 256
+#define TUNING_KEY_MAX     256
 
 struct tuning_sysctl {
-	const char *name;	  /* as configured; borrowed */
+	const char *name;         /* as configured; borrowed */
 	char key[TUNING_KEY_MAX]; /* "net/ipv4/conf/eth0/rp_filter" */
-	const char *value;	  /* borrowed */
+	const char *value;        /* borrowed */
 };
 
 struct tuning_conf {
@@ -55,6 +55,7 @@ int tuning_conf_allowed(const struct tuning_conf *conf, const char *path, struct
 
 /* tuning_conf_key() - The path below /proc/sys of a configured name: dots become slashes, the first IFNAME the interface.
  * Refuses (code 7) what is not below net/ and what would leave it. */
-int tuning_conf_key(const char *name, const char *ifname, char ret[static TUNING_KEY_MAX], struct err *e);
+int tuning_conf_key(const char *name, const char *ifname, char ret[static TUNING_KEY_MAX],
+                    struct err *e);
 
 #endif

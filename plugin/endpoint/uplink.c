@@ -15,16 +15,18 @@ static int uplink_name(const struct attachment *a, char ret[static IFNAMSIZ], st
 	int n = snprintf(ret, IFNAMSIZ, "%s.%u", a->conf.bridge, a->conf.vlan);
 
 	if (n >= IFNAMSIZ)
-		return err_set(e, CNI_E_CONFIG, 0,
-			       "vlan: the gateway's interface \"%s.%u\" would have more than %d characters",
-			       a->conf.bridge, a->conf.vlan, IFNAMSIZ - 1);
+		return err_set(
+			e, CNI_E_CONFIG, 0,
+			"vlan: the gateway's interface \"%s.%u\" would have more than %d characters",
+			a->conf.bridge, a->conf.vlan, IFNAMSIZ - 1);
 	return 0;
 }
 
 static int create(struct attachment *a, const char *name, struct err *e)
 {
 	_cleanup_close_ int own_ns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	struct port_vlans vlans = { .pvid = a->conf.vlan, .drop_default = a->conf.vlans.drop_default };
+	struct port_vlans vlans = { .pvid = a->conf.vlan,
+		                    .drop_default = a->conf.vlans.drop_default };
 	uint8_t port_mac[6], mac[6];
 	char port[IFNAMSIZ];
 	struct veth_spec spec = {
@@ -60,7 +62,7 @@ static int create(struct attachment *a, const char *name, struct err *e)
 		r = nl_do(&a->host, &b, e);
 	}
 	if (r < 0)
-		(void)link_del(&a->host, port, &(struct err){ 0 });
+		(void)link_del(&a->host, port, &(struct err) { 0 });
 	return r;
 }
 
@@ -80,7 +82,8 @@ int uplink_ensure(struct attachment *a, struct err *e)
 		if (r == 0)
 			r = link_get(&a->host, 0, name, &a->uplink_link, e);
 		if (r == -ENODEV)
-			r = err_set(e, CNI_E_TRY_AGAIN, ENODEV, "%s was removed while we used it", name);
+			r = err_set(e, CNI_E_TRY_AGAIN, ENODEV, "%s was removed while we used it",
+			            name);
 	}
 	if (r < 0)
 		return err_wrap(e, "gateway of VLAN %u", a->conf.vlan);

@@ -14,7 +14,7 @@ struct vlan_set {
 
 /* An ID of a trunk entry: 1 and *ret if the key is there, 0 if not. */
 static int read_id(const json_t *item, const char *path, const char *key, const char *name,
-		   uint16_t *ret, struct err *e)
+                   uint16_t *ret, struct err *e)
 {
 	int64_t id;
 	int r = jget_int(item, path, key, INT32_MIN, INT32_MAX, &id, e);
@@ -22,8 +22,8 @@ static int read_id(const json_t *item, const char *path, const char *key, const 
 	if (r <= 0)
 		return r;
 	if (id < 0 || id > VLAN_ID_MAX)
-		return err_set(e, CNI_E_CONFIG, 0, "%s: incorrect trunk %s parameter: %lld", path, name,
-			       (long long)id);
+		return err_set(e, CNI_E_CONFIG, 0, "%s: incorrect trunk %s parameter: %lld", path,
+		               name, (long long)id);
 	*ret = (uint16_t)id;
 	return 1;
 }
@@ -39,13 +39,14 @@ static int read_range(const json_t *item, const char *path, struct vlan_set *set
 	if (has_last < 0)
 		return has_last;
 	if (has_first != has_last)
-		return err_set(e, CNI_E_CONFIG, 0,
-			       "%s: minID and maxID should be configured simultaneously, %s is missing",
-			       path, has_first ? "maxID" : "minID");
+		return err_set(
+			e, CNI_E_CONFIG, 0,
+			"%s: minID and maxID should be configured simultaneously, %s is missing",
+			path, has_first ? "maxID" : "minID");
 	if (has_first && last < first)
 		return err_set(e, CNI_E_CONFIG, 0,
-			       "%s: minID is greater than maxID in trunk parameter: %u > %u", path,
-			       first, last);
+		               "%s: minID is greater than maxID in trunk parameter: %u > %u", path,
+		               first, last);
 	for (unsigned int id = first; has_first && id <= last; id++)
 		set->has[id] = true;
 	return 0;
@@ -53,7 +54,7 @@ static int read_range(const json_t *item, const char *path, struct vlan_set *set
 
 static int read_item(const json_t *item, size_t i, struct vlan_set *set, struct err *e)
 {
-	uint16_t id;
+	uint16_t id = 0;
 	char path[32];
 	int r;
 
@@ -79,9 +80,10 @@ static int collect_ranges(const struct vlan_set *set, struct port_vlans *ret, st
 			continue;
 		}
 		if (ret->n_trunk == ARRAY_SIZE(ret->trunk))
-			return err_set(e, CNI_E_CONFIG, 0, "vlanTrunk: more than %zu separate ranges",
-				       ARRAY_SIZE(ret->trunk));
-		ret->trunk[ret->n_trunk++] = (struct vlan_range){ .first = id, .last = id };
+			return err_set(e, CNI_E_CONFIG, 0,
+			               "vlanTrunk: more than %zu separate ranges",
+			               ARRAY_SIZE(ret->trunk));
+		ret->trunk[ret->n_trunk++] = (struct vlan_range) { .first = id, .last = id };
 	}
 	return 0;
 }
@@ -110,8 +112,9 @@ int vlan_conf_parse(const json_t *conf, struct netconf *c, struct err *e)
 	int r = jget_int(conf, "", "vlan", INT32_MIN, INT32_MAX, &vlan, e);
 
 	if (r >= 0 && (vlan < 0 || vlan > VLAN_ID_MAX))
-		return err_set(e, CNI_E_CONFIG, 0, "invalid VLAN ID %lld (must be between 0 and 4094)",
-			       (long long)vlan);
+		return err_set(e, CNI_E_CONFIG, 0,
+		               "invalid VLAN ID %lld (must be between 0 and 4094)",
+		               (long long)vlan);
 	if (r >= 0)
 		r = jget_bool(conf, "", "preserveDefaultVlan", &preserve_default, e);
 	if (r >= 0)

@@ -149,7 +149,7 @@ static void restart_dad(void *arg)
 {
 	struct dad_state *state = arg;
 
-	*state = (struct dad_state){ .ifindex = state->ifindex };
+	*state = (struct dad_state) { .ifindex = state->ifindex };
 }
 
 static int ask_dad(struct nl_sock *s, struct dad_state *state, struct err *e)
@@ -176,9 +176,10 @@ int address_settle(struct nl_sock *s, const struct nl_sock *events, int ifindex,
 		if (r < 0)
 			return r;
 		if (ip_is_set(&state.failed))
-			return err_set(e, CNI_E_INTERNAL, EADDRINUSE,
-			               "IPv6 duplicate address detection failed: %s is in use on the link",
-			               ip_format(&state.failed, text));
+			return err_set(
+				e, CNI_E_INTERNAL, EADDRINUSE,
+				"IPv6 duplicate address detection failed: %s is in use on the link",
+				ip_format(&state.failed, text));
 		if (state.tentative == 0)
 			return 0;
 		if (nl_events_wait(events, deadline) < 0)

@@ -11,13 +11,14 @@
 /* address_add_msg() - Add an address (NLM_F_EXCL: present already is EEXIST). IPv6 with IFA_F_NODAD unless @dad, so it is
  * usable at once. IPv4 gets the broadcast address of its prefix (none for /31 and /32).
  * @noprefixroute: without the connected route. */
-void address_add_msg(struct nl_batch *b, int ifindex, const struct ip_prefix *addr, bool dad, bool noprefixroute);
+void address_add_msg(struct nl_batch *b, int ifindex, const struct ip_prefix *addr, bool dad,
+                     bool noprefixroute);
 void address_del_msg(struct nl_batch *b, int ifindex, const struct ip_prefix *addr);
 
 /* address_list() - Addresses of one link (0: of all), a family or AF_UNSPEC. Returns the number (at most @max are
  * stored) or -errno. A filtered dump: slow paths and CHECK. @ret_index may be NULL. */
-int address_list(struct nl_sock *s, int ifindex, sa_family_t family, struct ip_prefix *ret, int *ret_index, size_t max,
-		 struct err *e);
+int address_list(struct nl_sock *s, int ifindex, sa_family_t family, struct ip_prefix *ret,
+                 int *ret_index, size_t max, struct err *e);
 
 /**
  * address_settle() - Wait until duplicate address detection is over for the IPv6 addresses of a link
@@ -28,7 +29,7 @@ int address_list(struct nl_sock *s, int ifindex, sa_family_t family, struct ip_p
  *
  * Return: 0; -EADDRINUSE if the kernel found one in use elsewhere, with the address; -ETIMEDOUT with code 11.
  */
-int address_settle(struct nl_sock *s, const struct nl_sock *events, int ifindex, unsigned int timeout_ms,
-		   struct err *e);
+int address_settle(struct nl_sock *s, const struct nl_sock *events, int ifindex,
+                   unsigned int timeout_ms, struct err *e);
 
 #endif

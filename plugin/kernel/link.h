@@ -16,24 +16,25 @@
 struct link_info {
 	int ifindex;
 	char name[IFNAMSIZ];
-	char kind[16];	 /* "bridge", "veth", ...; "" for a physical device or lo */
+	char kind[16];   /* "bridge", "veth", ...; "" for a physical device or lo */
 	char alias[256]; /* IFALIASZ; "" if none */
-	uint32_t flags;	 /* IFF_UP, IFF_PROMISC, ... */
+	uint32_t flags;  /* IFF_UP, IFF_PROMISC, ... */
 	uint32_t mtu;
 	uint32_t group;
-	int master;	/* index of the bridge; 0 if none */
-	int peer;	/* IFLA_LINK: index of a veth's other end; 0 if none */
-	int peer_nsid;	/* IFLA_LINK_NETNSID; -1 if the peer is in this namespace */
+	int master;    /* index of the bridge; 0 if none */
+	int peer;      /* IFLA_LINK: index of a veth's other end; 0 if none */
+	int peer_nsid; /* IFLA_LINK_NETNSID; -1 if the peer is in this namespace */
 	uint8_t mac[6];
-	uint8_t operstate; /* IF_OPER_UP, ... */
-	bool vlan_filtering;	       /* bridges */
-	bool is_port;		       /* has bridge port attributes */
-	bool hairpin, isolated;	       /* bridge ports */
-	uint8_t port_state;	       /* bridge ports: BR_STATE_FORWARDING = 3 */
+	uint8_t operstate;      /* IF_OPER_UP, ... */
+	bool vlan_filtering;    /* bridges */
+	bool is_port;           /* has bridge port attributes */
+	bool hairpin, isolated; /* bridge ports */
+	uint8_t port_state;     /* bridge ports: BR_STATE_FORWARDING = 3 */
 };
 
 /* link_get() - One link by index (name NULL) or by name (index 0). -ENODEV WITHOUT filling @e if there is none. */
-int link_get(struct nl_sock *s, int ifindex, const char *name, struct link_info *ret, struct err *e);
+int link_get(struct nl_sock *s, int ifindex, const char *name, struct link_info *ret,
+             struct err *e);
 
 /* link_exists() - Is there a link of that name? One short question; unlike link_index() it never makes the kernel look for
  * a module of that name. 1, 0 or -errno. */
@@ -58,13 +59,13 @@ int link_wait_port(struct nl_sock *s, const char *name, unsigned int timeout_ms,
 
 /* link_each() - Dump all links of the namespace: slow paths only. A link may come twice when the list changes
  * meanwhile. */
-int link_each(struct nl_sock *s, int (*fn)(const struct link_info *link, void *arg, struct err *e), void *arg,
-	      struct err *e);
+int link_each(struct nl_sock *s, int (*fn)(const struct link_info *link, void *arg, struct err *e),
+              void *arg, struct err *e);
 
 struct bridge_spec {
 	const char *name;
-	uint32_t mtu;	      /* 0: kernel's default */
-	const uint8_t *mac;   /* six bytes, always given: a pinned MAC does not follow port churn */
+	uint32_t mtu;       /* 0: kernel's default */
+	const uint8_t *mac; /* six bytes, always given: a pinned MAC does not follow port churn */
 	bool vlan_filtering;
 };
 /* link_add_bridge() - Create a bridge, down. -EEXIST (with @e filled) if the name is taken. */
@@ -75,10 +76,10 @@ struct veth_spec {
 	const uint8_t *host_mac; /* six bytes */
 	const char *peer_name;
 	const uint8_t *peer_mac; /* six bytes */
-	int peer_netns;		 /* descriptor of the namespace where the peer is created */
-	uint32_t mtu;		 /* both ends; 0: kernel's default */
-	int master;		 /* bridge of the host end; 0: none */
-	const char *alias;	 /* of the host end */
+	int peer_netns;          /* descriptor of the namespace where the peer is created */
+	uint32_t mtu;            /* both ends; 0: kernel's default */
+	int master;              /* bridge of the host end; 0: none */
+	const char *alias;       /* of the host end */
 };
 /* link_add_veth_msg() - The pair in ONE message: names, MACs, MTU, one queue, namespace, master; the host end is
  * created up, the peer down. A second message sets alias and, for a bridge port, IPv6 address generation to none: in
@@ -111,10 +112,10 @@ struct vlan_range {
 	uint16_t first, last;
 };
 struct port_vlans {
-	uint16_t pvid;		       /* 0: none; PVID and untagged */
-	struct vlan_range trunk[64];   /* tagged */
+	uint16_t pvid;               /* 0: none; PVID and untagged */
+	struct vlan_range trunk[64]; /* tagged */
 	size_t n_trunk;
-	bool drop_default;	       /* remove VLAN 1 first */
+	bool drop_default; /* remove VLAN 1 first */
 };
 /* link_set_vlans_msg() - By index, the kernel takes no name here. @self: the VLANs of the bridge device itself rather
  * than of a port. */

@@ -21,11 +21,13 @@ static int is_ready(struct nl_sock *s, const char *name, struct link_info *link,
 	int r = link_get(s, 0, name, link, e);
 
 	if (r == -ENODEV)
-		return err_set(e, CNI_E_TRY_AGAIN, ENODEV, "%s was removed while we waited for it", name);
+		return err_set(e, CNI_E_TRY_AGAIN, ENODEV, "%s was removed while we waited for it",
+		               name);
 	if (r < 0)
 		return r;
 	/* With spanning tree on, a port listens and learns for seconds: that is the administrator's wish. */
-	return link->operstate == OPERSTATE_UP && (!link->is_port || link->port_state != BR_STATE_DISABLED);
+	return link->operstate == OPERSTATE_UP &&
+	       (!link->is_port || link->port_state != BR_STATE_DISABLED);
 }
 
 static int wait_slowly(struct nl_sock *s, const char *name, int64_t deadline, struct err *e)
@@ -38,9 +40,10 @@ static int wait_slowly(struct nl_sock *s, const char *name, int64_t deadline, st
 		return r;
 	while ((r = is_ready(s, name, &link, e)) == 0) {
 		if (nl_events_wait(&events, deadline) < 0)
-			return err_set(e, CNI_E_TRY_AGAIN, ETIMEDOUT,
-				       "bridge port in error state: %s: operational state %u, port state %u", name,
-				       link.operstate, link.port_state);
+			return err_set(
+				e, CNI_E_TRY_AGAIN, ETIMEDOUT,
+				"bridge port in error state: %s: operational state %u, port state %u",
+				name, link.operstate, link.port_state);
 	}
 	return r < 0 ? r : 0;
 }

@@ -456,7 +456,7 @@ void nl_attrs_raw(const void *attrs, size_t len, const struct nlattr *table[], u
 	const struct nlattr *a = attrs;
 	int left = len <= INT_MAX ? (int)len : 0;
 
-	memset(table, 0, ((size_t)max + 1) * sizeof(*table));
+	memset(table, 0, ((size_t)max + 1) * sizeof(const struct nlattr *));
 	for (; mnl_attr_ok(a, left); a = mnl_attr_next(a)) {
 		uint16_t type = mnl_attr_get_type(a);
 
@@ -481,7 +481,7 @@ void nl_attrs_nested(const struct nlattr *nest, const struct nlattr *table[], ui
 		nl_attrs_raw(mnl_attr_get_payload(nest), mnl_attr_get_payload_len(nest), table,
 		             max);
 	else
-		memset(table, 0, ((size_t)max + 1) * sizeof(*table));
+		memset(table, 0, ((size_t)max + 1) * sizeof(const struct nlattr *));
 }
 
 bool nl_copy(const struct nlattr *a, void *dst, size_t len)

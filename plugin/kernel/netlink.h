@@ -23,8 +23,8 @@
 #include <stdint.h>
 
 #define NL_BATCH_SIZE 16384 /* bytes of requests in one batch */
-#define NL_BATCH_MAX 64	    /* messages in one batch */
-#define NL_TIMEOUT_S 10	    /* an answer that does not come within this time is -ETIMEDOUT, code 11 */
+#define NL_BATCH_MAX  64    /* messages in one batch */
+#define NL_TIMEOUT_S  10 /* an answer that does not come within this time is -ETIMEDOUT, code 11 */
 
 struct nl_sock {
 	int fd; /* -1 when closed */
@@ -33,13 +33,14 @@ struct nl_sock {
 
 struct nl_batch {
 	_Alignas(NLMSG_ALIGNTO) uint8_t buf[NL_BATCH_SIZE];
-	size_t len;		   /* bytes used */
-	struct nlmsghdr *msg;	   /* the message being built */
-	unsigned int n;		   /* messages */
-	const char *what[NL_BATCH_MAX]; /* for errors: what each message does ("create the veth pair") */
-	uint64_t no_ack;	   /* bit i: message i never carries NLM_F_ACK */
-	bool spoiled;		   /* something did not fit */
-	unsigned int failed;	   /* after nl_do(): index of the message that failed first */
+	size_t len;           /* bytes used */
+	struct nlmsghdr *msg; /* the message being built */
+	unsigned int n;       /* messages */
+	const char *
+		what[NL_BATCH_MAX]; /* for errors: what each message does ("create the veth pair") */
+	uint64_t no_ack;            /* bit i: message i never carries NLM_F_ACK */
+	bool spoiled;               /* something did not fit */
+	unsigned int failed;        /* after nl_do(): index of the message that failed first */
 };
 
 /* nl_open() - Socket of a family (NETLINK_ROUTE, NETLINK_NETFILTER) in the CURRENT network namespace, in which it
@@ -56,7 +57,8 @@ void nl_batch_init(struct nl_batch *b);
  * @hdr:	the protocol's fixed header (struct ifinfomsg, ...), copied
  * @what:	static text for errors, an infinitive phrase
  */
-void nl_begin(struct nl_batch *b, uint16_t type, uint16_t flags, const void *hdr, size_t hdr_len, const char *what);
+void nl_begin(struct nl_batch *b, uint16_t type, uint16_t flags, const void *hdr, size_t hdr_len,
+              const char *what);
 /* nl_no_ack() - The message being built is not the one to be acknowledged: for NFNL_MSG_BATCH_BEGIN and _END, which
  * frame a transaction of nfnetlink and have no answer of their own. A failure is reported for them all the same (a
  * commit that fails is answered under the number of BEGIN). The types cannot tell: BEGIN is 16, as RTM_NEWLINK. */
@@ -91,10 +93,12 @@ typedef int (*nl_each_fn)(const struct nlmsghdr *msg, void *arg, struct err *e);
  * A dump that the kernel interrupted (NLM_F_DUMP_INTR) is restarted, at most 8 times, and @reset is called before
  * each restart (NULL: none). Dumps are for the slow paths only.
  */
-int nl_ask(struct nl_sock *s, struct nl_batch *b, nl_each_fn fn, void (*reset)(void *arg), void *arg, struct err *e);
+int nl_ask(struct nl_sock *s, struct nl_batch *b, nl_each_fn fn, void (*reset)(void *arg),
+           void *arg, struct err *e);
 
 /* nl_attrs() - Index a message's attributes: table[type] for type <= max, NULL where absent; malformed ones end it. */
-void nl_attrs(const struct nlmsghdr *msg, size_t hdr_len, const struct nlattr *table[], uint16_t max);
+void nl_attrs(const struct nlmsghdr *msg, size_t hdr_len, const struct nlattr *table[],
+              uint16_t max);
 void nl_attrs_nested(const struct nlattr *nest, const struct nlattr *table[], uint16_t max);
 void nl_attrs_raw(const void *attrs, size_t len, const struct nlattr *table[], uint16_t max);
 /* Values with their length checked: 0, "" or false when the attribute is NULL or too short. */
@@ -102,6 +106,6 @@ uint8_t nl_u8(const struct nlattr *a);
 uint16_t nl_u16(const struct nlattr *a);
 uint32_t nl_u32(const struct nlattr *a);
 bool nl_copy(const struct nlattr *a, void *dst, size_t len); /* exactly len bytes */
-const char *nl_str(const struct nlattr *a);		     /* "" if not terminated inside the attribute */
+const char *nl_str(const struct nlattr *a); /* "" if not terminated inside the attribute */
 
 #endif

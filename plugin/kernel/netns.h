@@ -42,6 +42,7 @@ int netns_leave(int *back, struct err *e);
 /* netns_each() - Every namespace that can be found: of processes (/proc/PID/ns/net) and bind mounts (mountinfo), each
  * once. Slow: for the sweep only. @fn gets a descriptor that is valid during the call only; a negative return ends
  * the walk and is returned. */
-int netns_each(int (*fn)(int fd, const struct netns_id *id, void *arg, struct err *e), void *arg, struct err *e);
+int netns_each(int (*fn)(int fd, const struct netns_id *id, void *arg, struct err *e), void *arg,
+               struct err *e);
 
 #endif

@@ -108,6 +108,8 @@ static void put_expr(struct nl_batch *b, const struct nft_expr *x)
 		nl_put_str(b, x->text_attr, x->text);
 	for (size_t i = 0; i < ARRAY_SIZE(x->u32) && x->u32[i].attr; i++)
 		put_be32(b, x->u32[i].attr, x->u32[i].value);
+	if (x->u8_attr)
+		nl_put_u8(b, x->u8_attr, x->u8);
 	for (size_t i = 0; i < ARRAY_SIZE(x->data) && x->data[i].attr; i++)
 		put_data(b, x->data[i].attr, x->data[i].bytes, x->data[i].len);
 	if (x->verdict_attr)
@@ -178,6 +180,21 @@ static void put_set_fields(struct nl_batch *b, const struct nft_set *set)
 	nl_nest_end(b, desc);
 }
 
+static void put_set_size(struct nl_batch *b, const struct nft_set *set)
+{
+	size_t desc = nl_nest(b, NFTA_SET_DESC);
+
+	put_be32(b, NFTA_SET_DESC_SIZE, set->size);
+	nl_nest_end(b, desc);
+}
+
+static void put_set_timeout(struct nl_batch *b, const struct nft_set *set)
+{
+	const uint64_t ms = htobe64(UINT64_C(1000) * set->timeout_s);
+
+	nl_put(b, NFTA_SET_TIMEOUT, &ms, sizeof(ms));
+}
+
 static void put_byte_order(struct nl_batch *b)
 {
 	const uint32_t order = BYTEORDER_HOST; /* itself in host order, as nft(8) has it */
@@ -204,6 +221,10 @@ static void declare_set(struct nl_batch *b, const struct nft_table *t, const str
 	}
 	if (set->fields[0])
 		put_set_fields(b, set);
+	else if (set->size)
+		put_set_size(b, set);
+	if (set->timeout_s)
+		put_set_timeout(b, set);
 	if (set->host_order)
 		put_byte_order(b);
 }
@@ -346,12 +367,13 @@ struct elem_walk {
 	nft_elem_fn fn;
 	void (*reset)(void *arg);
 	void *arg;
-	size_t key_len;
+	size_t key_len, data_len;
 };
 
 static int one_elem(const struct elem_walk *w, const struct nlattr *elem, struct err *e)
 {
-	const struct nlattr *tb[NFTA_SET_ELEM_MAX + 1], *key[NFTA_DATA_MAX + 1];
+	const struct nlattr *tb[NFTA_SET_ELEM_MAX + 1], *key[NFTA_DATA_MAX + 1],
+		*data[NFTA_DATA_MAX + 1];
 	struct nft_elem_info info;
 
 	nl_attrs_nested(elem, tb, NFTA_SET_ELEM_MAX);
@@ -360,6 +382,11 @@ static int one_elem(const struct elem_walk *w, const struct nlattr *elem, struct
 		return err_set(e, CNI_E_INTERNAL, EBADMSG,
 		               "an nftables element has a key of the wrong length");
 	info.key = mnl_attr_get_payload(key[NFTA_DATA_VALUE]);
+	nl_attrs_nested(tb[NFTA_SET_ELEM_DATA], data, NFTA_DATA_MAX);
+	info.data = NULL;
+	if (w->data_len && data[NFTA_DATA_VALUE] &&
+	    mnl_attr_get_payload_len(data[NFTA_DATA_VALUE]) == w->data_len)
+		info.data = mnl_attr_get_payload(data[NFTA_DATA_VALUE]);
 	info.chain = verdict_chain(tb[NFTA_SET_ELEM_DATA]);
 	info.comment = udata_comment(tb[NFTA_SET_ELEM_USERDATA]);
 	return w->fn(&info, w->arg, e);
@@ -393,7 +420,9 @@ static void elem_reset(void *arg)
 int nft_get_elem(struct nl_sock *s, const struct nft_table *t, const struct nft_set *set,
                  const void *key, nft_elem_fn fn, void *arg, struct err *e)
 {
-	struct elem_walk w = { .fn = fn, .arg = arg, .key_len = set->key_len };
+	struct elem_walk w = {
+		.fn = fn, .arg = arg, .key_len = set->key_len, .data_len = set->data_len
+	};
 	struct nl_batch b;
 
 	nl_batch_init(&b);
@@ -405,7 +434,11 @@ int nft_get_elem(struct nl_sock *s, const struct nft_table *t, const struct nft_
 int nft_each_elem(struct nl_sock *s, const struct nft_table *t, const struct nft_set *set,
                   nft_elem_fn fn, void (*reset)(void *arg), void *arg, struct err *e)
 {
-	struct elem_walk w = { .fn = fn, .reset = reset, .arg = arg, .key_len = set->key_len };
+	struct elem_walk w = { .fn = fn,
+		               .reset = reset,
+		               .arg = arg,
+		               .key_len = set->key_len,
+		               .data_len = set->data_len };
 	struct nl_batch b;
 	int r;
 

@@ -45,6 +45,8 @@ struct nft_set {
 	uint16_t key_len;   /* bytes; each field of a concatenation takes a multiple of four */
 	uint32_t data_type; /* maps: enum nft_type, or NFT_DATA_VERDICT */
 	uint16_t data_len;  /* maps: bytes; 0 for verdicts */
+	uint32_t size;      /* most elements; 0: no bound */
+	uint32_t timeout_s; /* NFT_SET_TIMEOUT: seconds that an element stays */
 	bool host_order; /* the key, a single field, is one that the kernel keeps in its own byte order: names of
 				 * interfaces, marks. nft(8) prints it wrongly if it is not told. */
 	/* Intervals of a concatenation (NFT_SET_INTERVAL | NFT_SET_CONCAT): bytes of each field, unpadded; 0 ends.
@@ -70,7 +72,9 @@ struct nft_expr {
 		uint16_t attr; /* 0 ends */
 		uint32_t value;
 	} u32[5];
-	uint16_t text_attr;    /* 0: no text */
+	uint16_t text_attr; /* 0: no text */
+	uint16_t u8_attr;   /* 0: no value of one byte */
+	uint8_t u8;
 	uint16_t verdict_attr; /* 0: no verdict */
 	struct nft_bytes data[2];
 };
@@ -139,6 +143,24 @@ struct nft_table {
 	  .data = { { .attr = NFTA_IMMEDIATE_DATA, .len = size, .bytes = { __VA_ARGS__ } } } }
 /* Family netdev: send the packet out through the link whose index (host order) is in the register. */
 #define NFT_FWD(reg) { .name = "fwd", .u32 = { { NFTA_FWD_SREG_DEV, reg } } }
+/* What kind of address the destination is (RTN_LOCAL, ...), as a word in host order. */
+#define NFT_FIB_DADDR_TYPE(reg) \
+	{ .name = "fib", .u32 = { { NFTA_FIB_RESULT, NFT_FIB_RESULT_ADDRTYPE }, \
+				  { NFTA_FIB_FLAGS, NFTA_FIB_F_DADDR }, { NFTA_FIB_DREG, reg } } }
+#define NFT_CT(ct_key, reg) \
+	{ .name = "ct", .u32 = { { NFTA_CT_KEY, ct_key }, { NFTA_CT_DREG, reg } } }
+/* A field of the connection's first packet as it came. */
+#define NFT_CT_ORIGINAL(ct_key, reg) \
+	{ .name = "ct", .u32 = { { NFTA_CT_KEY, ct_key }, { NFTA_CT_DREG, reg } }, \
+	  .u8_attr = NFTA_CT_DIRECTION, .u8 = 0 }
+/* Put the register into a set, or prolong the stay of what is there. */
+#define NFT_UPDATE_SET(set, reg) \
+	{ .name = "dynset", .text_attr = NFTA_DYNSET_SET_NAME, .text = set, \
+	  .u32 = { { NFTA_DYNSET_OP, NFT_DYNSET_OP_UPDATE }, { NFTA_DYNSET_SREG_KEY, reg } } }
+#define NFT_DNAT(nfproto, addr, port) \
+	{ .name = "nat", .u32 = { { NFTA_NAT_TYPE, NFT_NAT_DNAT }, { NFTA_NAT_FAMILY, nfproto }, \
+				  { NFTA_NAT_REG_ADDR_MIN, addr }, \
+				  { NFTA_NAT_REG_PROTO_MIN, port } } }
 #define NFT_MASQUERADE { .name = "masq" }
 #define NFT_END { .name = NULL }
 
@@ -149,6 +171,8 @@ struct nft_table {
 #define NFT_IP4_DST(reg) NFT_PAYLOAD(NFT_PAYLOAD_NETWORK_HEADER, 16, 4, reg)
 #define NFT_IP6_SRC(reg) NFT_PAYLOAD(NFT_PAYLOAD_NETWORK_HEADER, 8, 16, reg)
 #define NFT_IP6_DST(reg) NFT_PAYLOAD(NFT_PAYLOAD_NETWORK_HEADER, 24, 16, reg)
+/* TCP, UDP and SCTP have it at the same place. */
+#define NFT_PORT_DST(reg) NFT_PAYLOAD(NFT_PAYLOAD_TRANSPORT_HEADER, 2, 2, reg)
 #define NFT_ETHER_SRC(reg) NFT_PAYLOAD(NFT_PAYLOAD_LL_HEADER, 6, 6, reg)
 /* clang-format on */
 
@@ -188,6 +212,7 @@ void nft_del_elem(struct nl_batch *b, const struct nft_table *t, const struct nf
 /* What the kernel says of an element; pointers into its answer. */
 struct nft_elem_info {
 	const uint8_t *key;  /* key_len bytes */
+	const uint8_t *data; /* maps with data: data_len bytes; else NULL */
 	const char *chain;   /* target of the verdict, "" if none */
 	const char *comment; /* "" if none */
 };

@@ -47,5 +47,6 @@ int nl_events_wait(const struct nl_sock *events, int64_t deadline)
 	if (left <= 0 || setsockopt(events->fd, SOL_SOCKET, SO_RCVTIMEO, &tv, sizeof(tv)) < 0)
 		return -ETIMEDOUT;
 	/* Whatever else recv() says (EINTR, events lost to ENOBUFS) is a reason to look again. */
-	return recv(events->fd, ignored, sizeof(ignored), 0) < 0 && errno == EAGAIN ? -ETIMEDOUT : 0;
+	return recv(events->fd, ignored, sizeof(ignored), 0) < 0 && errno == EAGAIN ? -ETIMEDOUT
+	                                                                            : 0;
 }

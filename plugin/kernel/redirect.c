@@ -14,7 +14,8 @@
 #define TABLE (&ruleset_tables[RULESET_NETDEV])
 
 /* fwd to "ifb" */
-static int add_chain(struct nl_sock *s, const char *from, const char *ifb, int ifb_index, struct err *e)
+static int add_chain(struct nl_sock *s, const char *from, const char *ifb, int ifb_index,
+                     struct err *e)
 {
 	struct nft_expr exprs[] = {
 		NFT_SET(NFT_REG(0), 4, 0),
@@ -70,7 +71,8 @@ static int add_filter(struct nl_sock *route, int from, int ifb, struct err *e)
 	return nl_do(route, &b, e);
 }
 
-int redirect_add(struct nl_sock *route, const char *from, int from_index, const char *ifb, int ifb_index, struct err *e)
+int redirect_add(struct nl_sock *route, const char *from, int from_index, const char *ifb,
+                 int ifb_index, struct err *e)
 {
 	struct err first;
 
@@ -133,13 +135,15 @@ static int look_at_rule(const struct nft_rule_info *rule, void *arg, struct err 
 	return t->set && t->forwards;
 }
 
-int redirect_check(struct nl_sock *route, int from_index, const char *ifb, int ifb_index, struct err *e)
+int redirect_check(struct nl_sock *route, int from_index, const char *ifb, int ifb_index,
+                   struct err *e)
 {
 	_cleanup_nl_ struct nl_sock s = { .fd = -1 };
 	struct target t = { .ifindex = ifb_index };
 
 	if (nl_open(NETLINK_NETFILTER, &s, e) == 0 &&
-	    nft_each_rule(&s, TABLE->family, TABLE->name, ifb, look_at_rule, NULL, &t, e) >= 0 && t.set && t.forwards)
+	    nft_each_rule(&s, TABLE->family, TABLE->name, ifb, look_at_rule, NULL, &t, e) >= 0 &&
+	    t.set && t.forwards)
 		return 1;
 	return tc_has_redirect(route, from_index, ifb_index, e);
 }

@@ -313,14 +313,14 @@ int ruleset_repair(struct nl_sock *s, enum ruleset_table table, struct err *e)
 	return r < 0 ? r : 1;
 }
 
-static int destroy(struct nl_sock *s, const struct nft_table *t, struct err *e)
+int ruleset_destroy_table(struct nl_sock *s, enum ruleset_table table, struct err *e)
 {
 	struct nl_batch b;
 	struct err mine;
 	int r;
 
 	nft_begin(&b);
-	nft_del_table(&b, t);
+	nft_del_table(&b, &ruleset_tables[table]);
 	r = nft_commit(s, &b, &mine);
 	if (r == -ENOENT)
 		return 0;
@@ -335,7 +335,7 @@ int ruleset_destroy(struct nl_sock *s, struct err *e)
 
 	for (size_t i = 0; i < RULESET_TABLES; i++) {
 		struct err mine;
-		int r = destroy(s, &ruleset_tables[i], &mine);
+		int r = ruleset_destroy_table(s, (enum ruleset_table)i, &mine);
 
 		if (r < 0 && !first) {
 			first = r;

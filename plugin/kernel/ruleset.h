@@ -2,8 +2,9 @@
 /*
  * ruleset.h - cnida's nftables: a fixed set of chains and rules; pods are elements of sets
  *
- *	table inet cnida	masquerade (later: port mappings, policy)
+ *	table inet cnida	masquerade (later: policy)
  *	table bridge cnida	source check of bridge ports (macspoofchk); only there once it is used
+ *	table inet cnida_hostport  port mappings (ruleset_portmap.h); only there once it is used
  *	table netdev cnida	what shaped pods send goes through their ifb devices (redirect.h); the same
  *
  * The tables are created once, in one transaction. An ADD or a DEL is one transaction of elements, so a packet
@@ -55,7 +56,7 @@ void ruleset_del_spoof(struct ruleset_txn *t, const char *port, const uint8_t ma
 int ruleset_commit(struct nl_sock *s, struct ruleset_txn *t, struct err *e);
 
 /* Which tables. */
-enum ruleset_table { RULESET_INET, RULESET_BRIDGE, RULESET_NETDEV };
+enum ruleset_table { RULESET_INET, RULESET_BRIDGE, RULESET_NETDEV, RULESET_HOSTPORT };
 
 /* ruleset_create() - Create a table with all its chains, rules and sets if it is not there, in one transaction that is
  * safe against others doing the same. 0 also when it is there. */
@@ -67,8 +68,10 @@ int ruleset_intact(struct nl_sock *s, enum ruleset_table table, const char **ret
 /* ruleset_repair() - Make a table that is not intact anew, in one transaction, WITHOUT the elements: the caller puts them in from
  * its records. 1 if it was made anew, 0 if it was intact, or -errno. */
 int ruleset_repair(struct nl_sock *s, enum ruleset_table table, struct err *e);
-/* ruleset_destroy() - Remove both tables (uninstall). */
+/* ruleset_destroy() - Remove all tables (uninstall). */
 int ruleset_destroy(struct nl_sock *s, struct err *e);
+/* ruleset_destroy_table() - Remove one. 0 also if it is not there. */
+int ruleset_destroy_table(struct nl_sock *s, enum ruleset_table table, struct err *e);
 
 /* Is an element there, with its prefix and the rule that it leads to? 1, 0, or -errno; *ret_owner (RULESET_COMMENT_MAX + 1 bytes, NULL allowed) is its comment. */
 int ruleset_has_masquerade(struct nl_sock *s, const struct ip_prefix *pod, char *ret_owner,

@@ -16,14 +16,14 @@
 #include <string.h>
 
 #define ALIAS_MAX 255U /* IFALIASZ - 1 */
-#define TICK_NS 64U /* PSCHED_SHIFT 6 */
-#define NS_PER_S 1000000000ULL
+#define TICK_NS   64U  /* PSCHED_SHIFT 6 */
+#define NS_PER_S  1000000000ULL
 
 /* The number that the kernel itself gives to the first filter without one: whoever names a number comes before us. */
 #define REDIRECT_PRIORITY 0xc000U
 
-static void begin_qdisc(struct nl_batch *b, uint16_t type, uint16_t flags, int ifindex, uint32_t parent, uint32_t handle,
-			const char *what)
+static void begin_qdisc(struct nl_batch *b, uint16_t type, uint16_t flags, int ifindex,
+                        uint32_t parent, uint32_t handle, const char *what)
 {
 	const struct tcmsg tcm = {
 		.tcm_family = AF_UNSPEC,
@@ -50,8 +50,8 @@ void tc_add_tbf_msg(struct nl_batch *b, int ifindex, const struct tc_tbf *tbf)
 	};
 	size_t options;
 
-	begin_qdisc(b, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, ifindex, TC_H_ROOT, TC_H_MAKE(1U << 16, 0U),
-		    "limit the rate of a link");
+	begin_qdisc(b, RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, ifindex, TC_H_ROOT,
+	            TC_H_MAKE(1U << 16, 0U), "limit the rate of a link");
 	nl_put_str(b, TCA_KIND, "tbf");
 	options = nl_nest(b, TCA_OPTIONS);
 	nl_put(b, TCA_TBF_PARMS, &opt, sizeof(opt));
@@ -63,7 +63,8 @@ void tc_add_tbf_msg(struct nl_batch *b, int ifindex, const struct tc_tbf *tbf)
 
 void tc_del_root_msg(struct nl_batch *b, int ifindex)
 {
-	begin_qdisc(b, RTM_DELQDISC, 0, ifindex, TC_H_ROOT, TC_H_MAKE(1U << 16, 0U), "remove a link's rate limit");
+	begin_qdisc(b, RTM_DELQDISC, 0, ifindex, TC_H_ROOT, TC_H_MAKE(1U << 16, 0U),
+	            "remove a link's rate limit");
 }
 
 struct found_tbf {
@@ -86,7 +87,7 @@ static int qdisc_answer(const struct nlmsghdr *msg, void *arg, struct err *e)
 	nl_attrs_nested(tb[TCA_OPTIONS], options, TCA_TBF_MAX);
 	if (!nl_copy(options[TCA_TBF_PARMS], &opt, sizeof(opt)))
 		return 0;
-	*found = (struct found_tbf){
+	*found = (struct found_tbf) {
 		.found = true,
 		.tbf = { .rate = opt.rate.rate, .limit = opt.limit },
 		.ticks = opt.buffer,
@@ -96,14 +97,17 @@ static int qdisc_answer(const struct nlmsghdr *msg, void *arg, struct err *e)
 	return 0;
 }
 
-int tc_get_tbf(struct nl_sock *s, int ifindex, struct tc_tbf *ret, uint32_t *ret_ticks, struct err *e)
+int tc_get_tbf(struct nl_sock *s, int ifindex, struct tc_tbf *ret, uint32_t *ret_ticks,
+               struct err *e)
 {
 	struct found_tbf found = { .found = false };
 	struct nl_batch b;
 	int r;
 
 	nl_batch_init(&b);
-	begin_qdisc(&b, RTM_GETQDISC, 0, ifindex, TC_H_ROOT, 0, "look a link's rate limit up");
+	/* Without ECHO the kernel tells everybody who listens, but not us. */
+	begin_qdisc(&b, RTM_GETQDISC, NLM_F_ECHO, ifindex, TC_H_ROOT, 0,
+	            "look a link's rate limit up");
 	r = nl_ask(s, &b, qdisc_answer, NULL, &found, e);
 	/* What the kernel answers for a root that is its own default. */
 	if (r == -ENOENT || r == -EINVAL)
@@ -119,16 +123,17 @@ bool tc_same_burst(const struct tc_tbf *want, uint32_t ticks)
 	const uint64_t expected = (uint64_t)want->burst * (NS_PER_S / TICK_NS) / want->rate;
 	const uint64_t slack = expected / 1000 + 4;
 	/* Both modulo 2^32: the distance on the circle. */
-	const uint32_t up = (uint32_t)(ticks - (uint32_t)expected), down = (uint32_t)((uint32_t)expected - ticks);
+	const uint32_t up = (uint32_t)(ticks - (uint32_t)expected),
+		       down = (uint32_t)((uint32_t)expected - ticks);
 
 	return slack > UINT32_MAX / 2 || up <= slack || down <= slack;
 }
 
 /* ifb */
 
-void tc_add_ifb_msg(struct nl_batch *b, const char *name, uint32_t mtu, const char *alias)
+static void add_ifb_msg(struct nl_batch *b, const char *name, uint32_t mtu)
 {
-	const struct ifinfomsg up = { .ifi_flags = IFF_UP, .ifi_change = IFF_UP }, same = { .ifi_index = 0 };
+	const struct ifinfomsg up = { .ifi_flags = IFF_UP, .ifi_change = IFF_UP };
 	size_t info;
 
 	nl_begin(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &up, sizeof(up), "create the ifb device");
@@ -140,9 +145,26 @@ void tc_add_ifb_msg(struct nl_batch *b, const char *name, uint32_t mtu, const ch
 	info = nl_nest(b, IFLA_LINKINFO);
 	nl_put_str(b, IFLA_INFO_KIND, "ifb");
 	nl_nest_end(b, info);
-	nl_begin(b, RTM_SETLINK, 0, &same, sizeof(same), "name the owner of the ifb device");
-	nl_put_str(b, IFLA_IFNAME, name);
-	nl_put(b, IFLA_IFALIAS, alias, strnlen(alias, ALIAS_MAX));
+}
+
+/* The kernel takes no alias at creation, and a batch goes on after a failure: if both were in one, a device that is
+ * there already, somebody else's, would get our alias. */
+int tc_add_ifb(struct nl_sock *s, const char *name, uint32_t mtu, const char *alias, struct err *e)
+{
+	const struct ifinfomsg same = { .ifi_index = 0 };
+	struct nl_batch b;
+	int r;
+
+	nl_batch_init(&b);
+	add_ifb_msg(&b, name, mtu);
+	r = nl_do(s, &b, e);
+	if (r < 0)
+		return r;
+	nl_batch_init(&b);
+	nl_begin(&b, RTM_SETLINK, 0, &same, sizeof(same), "name the owner of the ifb device");
+	nl_put_str(&b, IFLA_IFNAME, name);
+	nl_put(&b, IFLA_IFALIAS, alias, strnlen(alias, ALIAS_MAX));
+	return nl_do(s, &b, e);
 }
 
 /* Redirect */
@@ -152,11 +174,12 @@ void tc_add_ifb_msg(struct nl_batch *b, const char *name, uint32_t mtu, const ch
 void tc_add_clsact_msg(struct nl_batch *b, int ifindex)
 {
 	begin_qdisc(b, RTM_NEWQDISC, NLM_F_CREATE, ifindex, TC_H_CLSACT, TC_H_MAKE(TC_H_CLSACT, 0U),
-		    "have filters at a link's ingress");
+	            "have filters at a link's ingress");
 	nl_put_str(b, TCA_KIND, "clsact");
 }
 
-static void begin_filter(struct nl_batch *b, uint16_t type, uint16_t flags, int ifindex, uint32_t info, const char *what)
+static void begin_filter(struct nl_batch *b, uint16_t type, uint16_t flags, int ifindex,
+                         uint32_t info, const char *what)
 {
 	const struct tcmsg tcm = {
 		.tcm_family = AF_UNSPEC,
@@ -199,7 +222,8 @@ void tc_add_redirect_msg(struct nl_batch *b, int ifindex, int to)
 
 	memcpy(match, &sel, sizeof(sel));
 
-	begin_filter(b, RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, ifindex, redirect_info(), "redirect what a pod sends");
+	begin_filter(b, RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, ifindex, redirect_info(),
+	             "redirect what a pod sends");
 	nl_put_str(b, TCA_KIND, "u32");
 	options = nl_nest(b, TCA_OPTIONS);
 	nl_put(b, TCA_U32_SEL, match, sizeof(match));
@@ -214,8 +238,8 @@ void tc_del_redirect_msg(struct nl_batch *b, int ifindex)
 
 static bool redirects_to(const struct nlattr *options, int to)
 {
-	const struct nlattr *u32[TCA_U32_MAX + 1], *actions[TCA_ACT_MAX_PRIO + 1], *act[TCA_ACT_MAX + 1],
-		*mirred[TCA_MIRRED_MAX + 1];
+	const struct nlattr *u32[TCA_U32_MAX + 1], *actions[TCA_ACT_MAX_PRIO + 1],
+		*act[TCA_ACT_MAX + 1], *mirred[TCA_MIRRED_MAX + 1];
 	struct tc_mirred parms;
 
 	nl_attrs_nested(options, u32, TCA_U32_MAX);
@@ -228,8 +252,8 @@ static bool redirects_to(const struct nlattr *options, int to)
 	if (strcmp(nl_str(act[TCA_ACT_KIND]), "mirred") != 0 || !act[TCA_ACT_OPTIONS])
 		return false;
 	nl_attrs_nested(act[TCA_ACT_OPTIONS], mirred, TCA_MIRRED_MAX);
-	return nl_copy(mirred[TCA_MIRRED_PARMS], &parms, sizeof(parms)) && parms.eaction == TCA_EGRESS_REDIR &&
-	       parms.ifindex == (uint32_t)to;
+	return nl_copy(mirred[TCA_MIRRED_PARMS], &parms, sizeof(parms)) &&
+	       parms.eaction == TCA_EGRESS_REDIR && parms.ifindex == (uint32_t)to;
 }
 
 static int filter_answer(const struct nlmsghdr *msg, void *arg, struct err *e)
@@ -248,7 +272,8 @@ int tc_has_redirect(struct nl_sock *s, int ifindex, int to, struct err *e)
 	int r;
 
 	nl_batch_init(&b);
-	begin_filter(&b, RTM_GETTFILTER, NLM_F_DUMP, ifindex, 0, "list the filters at a link's ingress");
+	begin_filter(&b, RTM_GETTFILTER, NLM_F_DUMP, ifindex, 0,
+	             "list the filters at a link's ingress");
 	r = nl_ask(s, &b, filter_answer, NULL, &to, e);
 	return r == -ENOENT || r == -EINVAL ? 0 : r;
 }

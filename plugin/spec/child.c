@@ -161,7 +161,8 @@ static int start(const struct child_job *job, struct child *c, struct err *e)
 
 	c->fds[IN] = (struct pollfd) { .fd = take_fd(&in_w), .events = POLLOUT };
 	c->fds[OUT] = (struct pollfd) { .fd = take_fd(&out_r), .events = POLLIN };
-	c->fds[EXIT] = (struct pollfd) { .fd = (int)syscall(SYS_pidfd_open, c->pid, 0), .events = POLLIN };
+	c->fds[EXIT] =
+		(struct pollfd) { .fd = (int)syscall(SYS_pidfd_open, c->pid, 0), .events = POLLIN };
 	if (c->fds[EXIT].fd < 0)
 		return err_sys(e, errno, "pidfd_open");
 	return 0;

@@ -204,7 +204,7 @@ int delegate_add(const struct request *req, const char *type, struct result *ret
 	result_init(ret);
 	if (r < 0)
 		return r;
-	if (is_null(out))
+	if (!out || is_null(out))
 		return 0;
 	r = jparse(out, strlen(out), &doc, e);
 	if (r == 0)

@@ -310,7 +310,7 @@ static int check_verb_version(const struct request *r, const char *text, struct 
 	static const int newest[3] = { 1, 1, 0 };
 	int version[3], ret;
 
-	static_assert(CNI_VERSION_CURRENT == CNI_1_1_0, "newest[] is the newest version");
+	static_assert(CNI_1_1_0 + 1 == CNI_VERSION_COUNT, "newest[] is the newest version");
 	if (r->verb != CNI_CHECK && r->verb != CNI_GC && r->verb != CNI_STATUS)
 		return 0;
 	ret = parse_numbers(text, version, e);

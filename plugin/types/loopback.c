@@ -57,24 +57,26 @@ static int read_addresses(struct nl_sock *pod, int ifindex, struct result *ret, 
 
 		if (!ip_is_loopback(&list[i].addr))
 			return err_set(e, CNI_E_INTERNAL, 0,
-				       "loopback interface found with non-loopback address \"%s\"",
-				       prefix_format(&list[i], text));
+			               "loopback interface found with non-loopback address \"%s\"",
+			               prefix_format(&list[i], text));
 		if (has[v6])
 			continue;
 		has[v6] = true;
-		ret->ips[ret->n_ips++] = (struct result_ip){ .address = list[i], .iface = 0 };
+		ret->ips[ret->n_ips++] = (struct result_ip) { .address = list[i], .iface = 0 };
 	}
 	return n < 0 ? n : 0;
 }
 
-static int describe_lo(const struct request *req, struct nl_sock *pod, struct result *ret, struct err *e)
+static int describe_lo(const struct request *req, struct nl_sock *pod, struct result *ret,
+                       struct err *e)
 {
 	struct link_info lo;
 	int r = link_get(pod, 0, "lo", &lo, e);
 
 	if (r < 0)
-		return r == -ENODEV ? err_set(e, CNI_E_INTERNAL, ENODEV, "the namespace has no lo") : r;
-	ret->ifaces[0] = (struct result_iface){
+		return r == -ENODEV ? err_set(e, CNI_E_INTERNAL, ENODEV, "the namespace has no lo")
+		                    : r;
+	ret->ifaces[0] = (struct result_iface) {
 		.name = "lo",
 		.mac = "00:00:00:00:00:00",
 		.sandbox = req->netns,
@@ -122,7 +124,7 @@ static int del(const struct request *req, struct err *e)
 static int check(const struct request *req, struct err *e)
 {
 	_cleanup_nl_ struct nl_sock pod = { .fd = -1 };
-	struct link_info lo;
+	struct link_info lo = { .flags = 0 };
 	int r = open_pod(req, &pod, e);
 
 	if (r == 0)

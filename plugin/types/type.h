@@ -11,8 +11,8 @@
 
 struct cni_type {
 	const char *name;
-	enum cni_version min;	/* oldest configuration that it understands */
-	const char *about;	/* half a sentence for people */
+	enum cni_version min; /* oldest configuration that it understands */
+	const char *about;    /* half a sentence for people */
 	/* Each returns 0 or -errno with *e filled. A NULL verb succeeds without doing anything. */
 	int (*add)(const struct request *req, struct result *ret, struct err *e);
 	int (*check)(const struct request *req, struct err *e);
@@ -21,8 +21,9 @@ struct cni_type {
 	int (*status)(const struct request *req, struct err *e);
 };
 
-extern const struct cni_type type_cnida, type_bridge, type_ptp, type_loopback, type_host_local, type_static;
-extern const struct cni_type type_tuning, type_bandwidth;
+extern const struct cni_type type_cnida, type_bridge, type_ptp, type_loopback, type_host_local,
+	type_static;
+extern const struct cni_type type_portmap, type_tuning, type_bandwidth;
 
 /* All types, NULL-terminated. */
 extern const struct cni_type *const cni_types[];

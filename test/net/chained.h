@@ -39,20 +39,23 @@ static inline void chained_open(struct chained *c)
 }
 
 /* The request with these keys (the inside of an object) and ADD's previous result. */
-static inline const struct request *chained_request(struct chained *c, const char *type, const char *keys)
+static inline const struct request *chained_request(struct chained *c, const char *type,
+                                                    const char *keys)
 {
 	struct err e = { 0 };
 	char *text = NULL;
 
 	json_decref(c->req.config);
 	free(c->req.text);
-	cr_assert(asprintf(&text,
-	                   "{\"cniVersion\":\"1.0.0\",\"name\":\"net1\",\"type\":\"%s\"%s%s,\"prevResult\":{"
-	                   "\"cniVersion\":\"1.0.0\",\"interfaces\":[{\"name\":\"" SPACE_HOST "\"},{\"name\":\"" SPACE_POD
-	                   "\",\"mac\":\"02:00:00:00:00:03\",\"mtu\":1500,\"sandbox\":\"%s\"}],"
-	                   "\"ips\":[{\"address\":\"10.1.2.3/24\",\"interface\":1}]}}",
-	                   type, *keys ? "," : "", keys, c->netns) > 0,
-	          "memory");
+	cr_assert(
+		asprintf(&text,
+	                 "{\"cniVersion\":\"1.0.0\",\"name\":\"net1\",\"type\":\"%s\"%s%s,\"prevResult\":{"
+	                 "\"cniVersion\":\"1.0.0\",\"interfaces\":[{\"name\":\"" SPACE_HOST
+	                 "\"},{\"name\":\"" SPACE_POD
+	                 "\",\"mac\":\"02:00:00:00:00:03\",\"mtu\":1500,\"sandbox\":\"%s\"}],"
+	                 "\"ips\":[{\"address\":\"10.1.2.3/24\",\"interface\":1}]}}",
+	                 type, *keys ? "," : "", keys, c->netns) > 0,
+		"memory");
 	c->req = (struct request) {
 		.verb = CNI_ADD,
 		.type = type,

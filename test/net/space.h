@@ -105,4 +105,22 @@ static inline int space_add_veth(struct space *s)
 	return link_index(&s->pod, SPACE_POD);
 }
 
+/* The link of a name, which must be there. */
+static inline struct link_info space_link(struct nl_sock *s, const char *name)
+{
+	struct link_info link = { 0 };
+	struct err e = { .msg = "no such link" };
+
+	ok(link_get(s, 0, name, &link, &e), &e);
+	return link;
+}
+
+/* Sends a batch, which must succeed. */
+static inline void space_send(struct nl_sock *s, struct nl_batch *b)
+{
+	struct err e;
+
+	ok(nl_do(s, b, &e), &e);
+}
+
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * test_link.c - bridge, veth pair, ports, groups, announcements, VLANs
+ * test_link.c - bridge, veth pair, ports, groups, announcements
  */
 #include "kernel/address.h"
 #include "kernel/link.h"
@@ -18,22 +18,6 @@
 #include <sys/socket.h>
 
 #define BR_STATE_FORWARDING 3
-
-static struct link_info get(struct nl_sock *s, const char *name)
-{
-	struct link_info link = { 0 };
-	struct err e = { .msg = "no such link" };
-
-	ok(link_get(s, 0, name, &link, &e), &e);
-	return link;
-}
-
-static void send_all(struct nl_sock *s, struct nl_batch *b)
-{
-	struct err e;
-
-	ok(nl_do(s, b, &e), &e);
-}
 
 Test(link, missing)
 {
@@ -80,7 +64,7 @@ Test(link, bridge)
 		int r;
 
 		ok(link_add_bridge(&s.node, &spec, &e), &e);
-		link = get(&s.node, rows[i].name);
+		link = space_link(&s.node, rows[i].name);
 		cr_expect_str_eq(link.kind, "bridge", "%s: kind: found \"%s\"", rows[i].name,
 		                 link.kind);
 		cr_expect_str_eq(link.name, rows[i].name, "%s: name: found \"%s\"", rows[i].name,
@@ -136,10 +120,10 @@ Test(link, veth)
 	spec.mtu = 1400;
 	nl_batch_init(&b);
 	link_add_veth_msg(&b, &spec);
-	send_all(&s.node, &b);
+	space_send(&s.node, &b);
 
-	host = get(&s.node, SPACE_HOST);
-	pod = get(&s.pod, SPACE_POD);
+	host = space_link(&s.node, SPACE_HOST);
+	pod = space_link(&s.pod, SPACE_POD);
 	cr_expect_str_eq(host.kind, "veth", "kind: found \"%s\"", host.kind);
 	cr_expect_str_eq(host.alias, spec.alias, "alias: found \"%s\"", host.alias);
 	cr_expect(host.mtu == 1400 && pod.mtu == 1400, "mtu: expected 1400, found %u and %u",
@@ -240,7 +224,7 @@ Test(link, veth_ipv6)
 		link_add_veth_msg(&b, &spec);
 		ok(nl_do(&s.node, &b, &e), &e);
 		link_up_msg(&b, link_index(&s.pod, SPACE_POD), true);
-		send_all(&s.pod, &b);
+		space_send(&s.pod, &b);
 		cr_expect(link_sync_carrier(&s.node, SPACE_HOST), "%s: carrier", rows[i].name);
 		n = address_list(&s.node, link_index(&s.node, SPACE_HOST), AF_INET6, found, NULL, 4,
 		                 &e);
@@ -303,9 +287,9 @@ Test(link, port_forwards_after_sync_carrier)
 		spec.peer_name = pod;
 		link_add_veth_msg(&b, &spec);
 		link_set_group_msg(&b, host, GROUP);
-		send_all(&s.node, &b);
+		space_send(&s.node, &b);
 		link_up_msg(&b, link_index(&s.pod, pod), false);
-		send_all(&s.pod, &b);
+		space_send(&s.pod, &b);
 		before += port_state(host) == BR_STATE_FORWARDING;
 		cr_expect(link_sync_carrier(&s.node, host), "%d: carrier", i);
 		after += port_state(host) == BR_STATE_FORWARDING;
@@ -336,8 +320,8 @@ Test(link, port_flags_and_link_flags)
 		struct link_info link;
 
 		link_set_port_msg(&b, SPACE_HOST, rows[i].hairpin, rows[i].isolated);
-		send_all(&s.node, &b);
-		link = get(&s.node, SPACE_HOST);
+		space_send(&s.node, &b);
+		link = space_link(&s.node, SPACE_HOST);
 		cr_expect(link.hairpin == rows[i].hairpin && link.isolated == rows[i].isolated,
 		          "%zu: expected %d %d, found %d %d", i, rows[i].hairpin, rows[i].isolated,
 		          link.hairpin, link.isolated);
@@ -347,14 +331,14 @@ Test(link, port_flags_and_link_flags)
 	link_set_promisc_msg(&b, host, true);
 	link_set_mac_msg(&b, host, mac);
 	link_set_down_msg(&b, host);
-	send_all(&s.node, &b);
-	cr_expect(get(&s.node, SPACE_HOST).flags & IFF_PROMISC, "promiscuous");
-	cr_expect(!(get(&s.node, SPACE_HOST).flags & IFF_UP), "down");
-	cr_expect(!memcmp(get(&s.node, SPACE_HOST).mac, mac, 6), "MAC address");
+	space_send(&s.node, &b);
+	cr_expect(space_link(&s.node, SPACE_HOST).flags & IFF_PROMISC, "promiscuous");
+	cr_expect(!(space_link(&s.node, SPACE_HOST).flags & IFF_UP), "down");
+	cr_expect(!memcmp(space_link(&s.node, SPACE_HOST).mac, mac, 6), "MAC address");
 	link_set_promisc_msg(&b, host, false);
 	link_set_up_by_name_msg(&b, SPACE_HOST, true);
-	send_all(&s.node, &b);
-	cr_expect((get(&s.node, SPACE_HOST).flags & (IFF_PROMISC | IFF_UP)) == IFF_UP,
+	space_send(&s.node, &b);
+	cr_expect((space_link(&s.node, SPACE_HOST).flags & (IFF_PROMISC | IFF_UP)) == IFF_UP,
 	          "up, not promiscuous");
 	link_set_port_msg(&b, SPACE_BRIDGE, true, true); /* no port */
 	cr_expect(nl_do(&s.node, &b, &(struct err) { 0 }) < 0,
@@ -388,8 +372,8 @@ Test(link, group)
 		if (i)
 			link_set_group_msg(&b, host, GROUP);
 	}
-	send_all(&s.node, &b);
-	cr_expect(get(&s.node, "h3").group == GROUP, "group: expected %d", GROUP);
+	space_send(&s.node, &b);
+	cr_expect(space_link(&s.node, "h3").group == GROUP, "group: expected %d", GROUP);
 	ok(link_del_group(&s.node, GROUP, &e), &e);
 	ok(link_each(&s.node, see, &seen, &e), &e);
 	cr_expect(seen.n == 3 && seen.link.ifindex, "expected lo, bridge and h0, found %d links",
@@ -466,13 +450,13 @@ Test(link, announce)
 		cr_assert(prefix_parse(texts[i], &addr[i]), "parse %s", texts[i]);
 		address_add_msg(&b, pod, &addr[i], false, false);
 	}
-	send_all(&s.pod, &b);
+	space_send(&s.pod, &b);
 	cr_assert(setns(s.node_fd, CLONE_NEWNET) == 0, "setns");
 	cr_assert(link_sync_carrier(&s.node, SPACE_HOST), "carrier");
 	fd = packet_socket(link_index(&s.node, SPACE_HOST));
 
 	link_announce_msg(&b, pod, space_pod_mac);
-	send_all(&s.pod, &b);
+	space_send(&s.pod, &b);
 	/* Sent inside of the request: what is not there now does not come. */
 	while ((n = recv(fd, frame, sizeof(frame), 0)) > 0) {
 		for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
@@ -482,123 +466,8 @@ Test(link, announce)
 	close(fd);
 	for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 		cr_expect(seen[i] == 1, "%s: expected 1 announcement, found %d", texts[i], seen[i]);
-	cr_expect(!memcmp(get(&s.pod, SPACE_POD).mac, space_pod_mac, 6),
+	cr_expect(!memcmp(space_link(&s.pod, SPACE_POD).mac, space_pod_mac, 6),
 	          "the MAC address is the same");
 }
 
 /* VLANs */
-
-static bool has_vlan_filtering(void)
-{
-	const struct bridge_spec spec = { .name = "vlan0",
-		                          .mac = space_bridge_mac,
-		                          .vlan_filtering = true };
-	struct nl_sock s;
-	struct err e;
-	int r;
-
-	(void)space_new_netns();
-	ok(nl_open(NETLINK_ROUTE, &s, &e), &e);
-	r = link_add_bridge(&s, &spec, &e);
-	cr_expect(r == 0 || r == -EOPNOTSUPP, "bridge with vlan_filtering: found %d: %s", r, e.msg);
-	nl_close(&s);
-	return r == 0;
-}
-
-Test(link, vlan_messages)
-{
-	static const uint8_t port[] = {
-		/* RTM_DELLINK of VLAN 1 */
-		44, 0, 0, 0, 17, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, /* header */
-		7, 0, 0, 0, 42, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  /* AF_BRIDGE, index 42 */
-		12, 0, 26, 0x80,                                  /* IFLA_AF_SPEC */
-		8, 0, 2, 0, 0, 0, 1, 0,                           /* VLAN_INFO flags 0, VLAN 1 */
-		/* RTM_SETLINK: PVID 100, trunk 7 and 200 to 300 */
-		68, 0, 0, 0, 19, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, /* header */
-		7, 0, 0, 0, 42, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,  /* AF_BRIDGE, index 42 */
-		36, 0, 26, 0x80,                                  /* IFLA_AF_SPEC */
-		8, 0, 2, 0, 6, 0, 100, 0,                         /* PVID | UNTAGGED */
-		8, 0, 2, 0, 0, 0, 7, 0,                           /* one */
-		8, 0, 2, 0, 8, 0, 200, 0,                         /* RANGE_BEGIN */
-		8, 0, 2, 0, 16, 0, 44, 1,                         /* RANGE_END */
-	};
-	static const uint8_t self[] = {
-		52, 0, 0,  0,    19, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, /* header */
-		7,  0, 0,  0,    42, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, /* AF_BRIDGE, index 42 */
-		20, 0, 26, 0x80,                                      /* IFLA_AF_SPEC */
-		6,  0, 0,  0,    2,  0, 0, 0,                         /* BRIDGE_FLAGS = SELF */
-		8,  0, 2,  0,    0,  0, 5, 0,                         /* VLAN 5 */
-	};
-	const struct port_vlans vlans = {
-		.pvid = 100,
-		.trunk = { { 7, 7 }, { 200, 300 } },
-		.n_trunk = 2,
-		.drop_default = true,
-	};
-	const struct port_vlans own = { .trunk = { { 5, 5 } }, .n_trunk = 1 }, none = { 0 };
-	static const struct {
-		const char *name;
-		const uint8_t *bytes;
-		size_t len;
-	} rows[] = { { "port", port, sizeof(port) },
-		     { "bridge", self, sizeof(self) },
-		     { "none", NULL, 0 } };
-	const struct port_vlans *const specs[] = { &vlans, &own, &none };
-	struct nl_batch b;
-
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		nl_batch_init(&b);
-		link_set_vlans_msg(&b, 42, specs[i], i == 1);
-		cr_expect(b.len == rows[i].len, "%s: expected %zu bytes, found %zu", rows[i].name,
-		          rows[i].len, b.len);
-		for (size_t k = 0; k < rows[i].len && k < b.len; k++)
-			cr_expect(b.buf[k] == rows[i].bytes[k],
-			          "%s: byte %zu: expected %u, found %u", rows[i].name, k,
-			          rows[i].bytes[k], b.buf[k]);
-	}
-}
-
-Test(link, vlans)
-{
-	const struct port_vlans want = {
-		.pvid = 100,
-		.trunk = { { 7, 7 }, { 200, 300 } },
-		.n_trunk = 2,
-		.drop_default = true,
-	};
-	const struct bridge_spec spec = { .name = SPACE_BRIDGE,
-		                          .mac = space_bridge_mac,
-		                          .vlan_filtering = true };
-	struct port_vlans found;
-	struct nl_batch b;
-	struct space s;
-	struct err e;
-	int port;
-
-	if (!has_vlan_filtering())
-		cr_skip_test("this kernel has no CONFIG_BRIDGE_VLAN_FILTERING");
-	space_open(&s);
-	ok(link_add_bridge(&s.node, &spec, &e), &e);
-	s.bridge = link_index(&s.node, SPACE_BRIDGE);
-	cr_expect(get(&s.node, SPACE_BRIDGE).vlan_filtering, "vlan_filtering: expected true");
-	(void)space_add_veth(&s);
-	port = link_index(&s.node, SPACE_HOST);
-	ok(link_get_vlans(&s.node, port, &found, &e), &e);
-	cr_expect(found.pvid == 1 && !found.n_trunk, "at first: expected 1 and 0, found %u and %zu",
-	          found.pvid, found.n_trunk);
-	nl_batch_init(&b);
-	link_set_vlans_msg(&b, port, &want, false);
-	link_set_vlans_msg(&b, s.bridge, &want, true);
-	send_all(&s.node, &b);
-	for (int i = 0; i < 2; i++) {
-		ok(link_get_vlans(&s.node, i ? s.bridge : port, &found, &e), &e);
-		cr_expect(found.pvid == 100 && found.n_trunk == 2,
-		          "%d: expected 100 and 2 ranges, found %u and %zu", i, found.pvid,
-		          found.n_trunk);
-		cr_expect(found.trunk[0].first == 7 && found.trunk[0].last == 7 &&
-		                  found.trunk[1].first == 200 && found.trunk[1].last == 300,
-		          "%d: expected 7 and 200-300, found %u-%u and %u-%u", i,
-		          found.trunk[0].first, found.trunk[0].last, found.trunk[1].first,
-		          found.trunk[1].last);
-	}
-}

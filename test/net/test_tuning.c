@@ -34,8 +34,9 @@ static const char *state(const struct chained *c, char buf[static 256])
 	ok(sysctl_get("net/ipv4/conf/eth0/forwarding", forward, sizeof(forward), &e), &e);
 	ok(sysctl_get("net/ipv4/ip_local_port_range", range, sizeof(range), &e), &e);
 	chained_leave_pod(&back);
-	(void)snprintf(buf, 256, "%s mtu %u qlen %d%s%s forwarding %s ports %s", mac_format(link.mac, mac), link.mtu,
-	               ifr.ifr_qlen, link.flags & IFF_PROMISC ? " promisc" : "",
+	(void)snprintf(buf, 256, "%s mtu %u qlen %d%s%s forwarding %s ports %s",
+	               mac_format(link.mac, mac), link.mtu, ifr.ifr_qlen,
+	               link.flags & IFF_PROMISC ? " promisc" : "",
 	               link.flags & IFF_ALLMULTI ? " allmulti" : "", forward, range);
 	return buf;
 }
@@ -44,7 +45,8 @@ static void is(const struct chained *c, const char *when, const char *expected)
 {
 	char found[256];
 
-	cr_assert_str_eq(state(c, found), expected, "%s: expected %s, found %s", when, expected, found);
+	cr_assert_str_eq(state(c, found), expected, "%s: expected %s, found %s", when, expected,
+	                 found);
 }
 
 static void add(struct chained *c, const char *keys, const char *expected)
@@ -67,8 +69,8 @@ static void del(struct chained *c, const char *keys)
 }
 
 #define BEFORE "02:00:00:00:00:03 mtu 1500 qlen 1000 forwarding 0 ports 32768\t60999"
-#define ALL                                                                                             \
-	"\"mac\":\"02:00:00:00:00:99\",\"mtu\":1400,\"promisc\":true,\"allmulti\":true,\"txQLen\":77,"   \
+#define ALL                                                                                            \
+	"\"mac\":\"02:00:00:00:00:99\",\"mtu\":1400,\"promisc\":true,\"allmulti\":true,\"txQLen\":77," \
 	"\"sysctl\":{\"net.ipv4.conf.IFNAME.forwarding\":\"1\",\"net.ipv4.ip_local_port_range\":\"2000 3000\"}"
 #define AFTER "02:00:00:00:00:99 mtu 1400 qlen 77 promisc allmulti forwarding 1 ports 2000\t3000"
 
@@ -83,9 +85,11 @@ Test(net_tuning, adds_checks_and_puts_back)
 	result_init(&res);
 	ok(tuning_add(chained_request(&c, "tuning", ALL), &res, &e), &e);
 	is(&c, "after ADD", AFTER);
-	cr_assert_str_eq(res.ifaces[1].mac, "02:00:00:00:00:99", "result: found mac %s", res.ifaces[1].mac);
+	cr_assert_str_eq(res.ifaces[1].mac, "02:00:00:00:00:99", "result: found mac %s",
+	                 res.ifaces[1].mac);
 	cr_assert_eq(res.ifaces[1].mtu, 1400, "result: found mtu %u", res.ifaces[1].mtu);
-	cr_assert_str_eq(res.ifaces[0].mac, "", "result: the node's end: found mac %s", res.ifaces[0].mac);
+	cr_assert_str_eq(res.ifaces[0].mac, "", "result: the node's end: found mac %s",
+	                 res.ifaces[0].mac);
 	ok(tuning_check(&c.req, &e), &e);
 	del(&c, ALL);
 	is(&c, "after DEL", BEFORE);
@@ -110,10 +114,13 @@ static const struct {
 	const char *name, *keys, *part;
 	int code;
 } failing[] = {
-	{ "an MTU that no link can have", "\"mac\":\"02:00:00:00:00:99\",\"mtu\":1000000", "", CNI_E_INTERNAL },
-	{ "a multicast MAC", "\"mac\":\"03:00:00:00:00:99\",\"sysctl\":{\"net.ipv4.conf.IFNAME.forwarding\":\"1\"}", "",
+	{ "an MTU that no link can have", "\"mac\":\"02:00:00:00:00:99\",\"mtu\":1000000", "",
 	  CNI_E_INTERNAL },
-	{ "a sysctl that is not there", "\"mtu\":1400,\"sysctl\":{\"net.ipv4.conf.IFNAME.nothing\":\"1\"}",
+	{ "a multicast MAC",
+	  "\"mac\":\"03:00:00:00:00:99\",\"sysctl\":{\"net.ipv4.conf.IFNAME.forwarding\":\"1\"}",
+	  "", CNI_E_INTERNAL },
+	{ "a sysctl that is not there",
+	  "\"mtu\":1400,\"sysctl\":{\"net.ipv4.conf.IFNAME.nothing\":\"1\"}",
 	  "/proc/sys/net/ipv4/conf/eth0/nothing", CNI_E_INTERNAL },
 	{ "a value that is refused",
 	  "\"mtu\":1400,\"sysctl\":{\"net.ipv4.conf.IFNAME.forwarding\":\"1\",\"net.ipv4.ip_local_port_range\":\"x\"}",
@@ -140,8 +147,8 @@ Test(net_tuning, failures_leave_nothing)
 		result_init(&res);
 		r = tuning_add(chained_request(&c, "tuning", failing[i].keys), &res, &e);
 		cr_assert(r < 0 && e.code == failing[i].code && strstr(e.msg, failing[i].part),
-		          "%s: expected code %d with \"%s\", found %d (code %d %s)", failing[i].name, failing[i].code,
-		          failing[i].part, r, e.code, e.msg);
+		          "%s: expected code %d with \"%s\", found %d (code %d %s)",
+		          failing[i].name, failing[i].code, failing[i].part, r, e.code, e.msg);
 		is(&c, failing[i].name, BEFORE);
 		cr_assert(access(BACKUP, F_OK) < 0, "%s: a backup stays", failing[i].name);
 	}
@@ -152,11 +159,16 @@ static const struct {
 } damages[] = {
 	{ "MAC", "ip link set eth0 address 02:00:00:00:00:98",
 	  "configured Ethernet of eth0 is 02:00:00:00:00:99, current value is 02:00:00:00:00:98" },
-	{ "MTU", "ip link set eth0 mtu 1300", "configured MTU of eth0 is 1400, current value is 1300" },
-	{ "promisc", "ip link set eth0 promisc off", "configured promisc is true, current value is false" },
-	{ "allmulti", "ip link set eth0 allmulticast off", "all-multicast mode is true, current value is false" },
-	{ "queue", "ip link set eth0 txqueuelen 9", "configured TxQLen of eth0 is 77, current value is 9" },
-	{ "sysctl", "echo 0 > /proc/sys/net/ipv4/conf/eth0/forwarding", "net/ipv4/conf/eth0/forwarding is 1, current value is 0" },
+	{ "MTU", "ip link set eth0 mtu 1300",
+	  "configured MTU of eth0 is 1400, current value is 1300" },
+	{ "promisc", "ip link set eth0 promisc off",
+	  "configured promisc is true, current value is false" },
+	{ "allmulti", "ip link set eth0 allmulticast off",
+	  "all-multicast mode is true, current value is false" },
+	{ "queue", "ip link set eth0 txqueuelen 9",
+	  "configured TxQLen of eth0 is 77, current value is 9" },
+	{ "sysctl", "echo 0 > /proc/sys/net/ipv4/conf/eth0/forwarding",
+	  "net/ipv4/conf/eth0/forwarding is 1, current value is 0" },
 	{ "link", "ip link del eth0", "eth0" },
 };
 
@@ -174,8 +186,9 @@ Test(net_tuning, check_names_what_changed)
 		cr_assert(system(damages[i].command) == 0, "%s", damages[i].command);
 		chained_leave_pod(&back);
 		r = tuning_check(chained_request(&c, "tuning", ALL), &e);
-		cr_assert(r < 0 && strstr(e.msg, damages[i].part), "%s: expected \"%s\", found %d %s", damages[i].name,
-		          damages[i].part, r, e.msg);
+		cr_assert(r < 0 && strstr(e.msg, damages[i].part),
+		          "%s: expected \"%s\", found %d %s", damages[i].name, damages[i].part, r,
+		          e.msg);
 		del(&c, ALL);
 	}
 }
@@ -204,16 +217,23 @@ Test(net_tuning, del_always_succeeds)
 
 	/* An old backup of another namespace under the same names changes nothing; upstream's, which does not say, does. */
 	f = fopen(BACKUP, "w");
-	cr_assert(f && fputs("{\"mtu\":1234,\"netns\":\"1:2\"}", f) >= 0 && fclose(f) == 0, "a backup");
+	cr_assert(f && fputs("{\"mtu\":1234,\"netns\":\"1:2\"}", f) >= 0 && fclose(f) == 0,
+	          "a backup");
 	del(&c, "");
 	is(&c, "a stale backup", AFTER);
 	f = fopen(BACKUP, "w");
-	cr_assert(f && fputs("{\"mtu\":1234,\"promisc\":false,\"sysctl\":{\"kernel/hostname\":\"x\"}}", f) >= 0 && fclose(f) == 0,
-	          "a backup");
+	cr_assert(
+		f &&
+			fputs("{\"mtu\":1234,\"promisc\":false,\"sysctl\":{\"kernel/hostname\":\"x\"}}",
+	                      f) >= 0 &&
+			fclose(f) == 0,
+		"a backup");
 	del(&c, "");
-	is(&c, "upstream's backup", "02:00:00:00:00:99 mtu 1234 qlen 77 allmulti forwarding 1 ports 2000\t3000");
+	is(&c, "upstream's backup",
+	   "02:00:00:00:00:99 mtu 1234 qlen 77 allmulti forwarding 1 ports 2000\t3000");
 
 	req = *chained_request(&c, "tuning", "");
 	req.netns = "/proc/self/ns/net";
-	cr_assert(tuning_del(&req, &e) < 0 && e.code == CNI_E_NETNS, "our own namespace: expected code 8, found %d", e.code);
+	cr_assert(tuning_del(&req, &e) < 0 && e.code == CNI_E_NETNS,
+	          "our own namespace: expected code 8, found %d", e.code);
 }

@@ -22,8 +22,11 @@ static const uint8_t mac_a[6] = { 2, 0, 0, 0, 0, 0xa }, mac_b[6] = { 2, 0, 0, 0,
 static void make_port(struct nl_sock *s)
 {
 	const struct bridge_spec bridge = { .name = "br", .mac = mac_a };
-	struct veth_spec veth = { .host_name = "near", .host_mac = mac_a, .peer_name = "far",
-				  .peer_mac = mac_b, .alias = "test" };
+	struct veth_spec veth = { .host_name = "near",
+		                  .host_mac = mac_a,
+		                  .peer_name = "far",
+		                  .peer_mac = mac_b,
+		                  .alias = "test" };
 	struct link_info link;
 	struct nl_batch b;
 	struct err e = { 0 };
@@ -88,10 +91,11 @@ Test(wait, port_that_comes_up_later)
 
 	make_port(&s);
 	pid = bring_up_later("far");
-	cr_expect_eq(link_wait_port(&s, "near", 5000, &e), 0, "expected the event to end the wait, found: %s",
-		     e.msg);
+	cr_expect_eq(link_wait_port(&s, "near", 5000, &e), 0,
+	             "expected the event to end the wait, found: %s", e.msg);
 	cr_expect_eq(link_get(&s, 0, "near", &link, &e), 0, "%s", e.msg);
-	cr_expect_eq(link.port_state, 3, "expected a forwarding port, found state %u", link.port_state);
+	cr_expect_eq(link.port_state, 3, "expected a forwarding port, found state %u",
+	             link.port_state);
 	(void)waitpid(pid, NULL, 0);
 	nl_close(&s);
 }

@@ -83,8 +83,8 @@ Test(args, refused)
 		int r = cni_args_parse(rows[i].text, known, &args, &e);
 
 		cr_assert(r == -EINVAL && e.code == CNI_E_INTERNAL,
-		          "%s: expected %d and code 999, found %d and code %d", rows[i].name, -EINVAL,
-		          r, e.code);
+		          "%s: expected %d and code 999, found %d and code %d", rows[i].name,
+		          -EINVAL, r, e.code);
 		cr_assert_str_eq(e.msg, rows[i].msg, "%s: expected %s, found %s", rows[i].name,
 		                 rows[i].msg, e.msg);
 	}
@@ -130,8 +130,8 @@ Test(args, bounds)
 
 		cr_assert(r == (rows[i].good ? 0 : -EINVAL), "%s: expected %d, found %d (%s)",
 		          rows[i].name, rows[i].good ? 0 : -EINVAL, r, e.msg);
-		cr_assert(rows[i].good || e.code == CNI_E_INTERNAL, "%s: expected code 999, found %d",
-		          rows[i].name, e.code);
+		cr_assert(rows[i].good || e.code == CNI_E_INTERNAL,
+		          "%s: expected code 999, found %d", rows[i].name, e.code);
 	}
 }
 

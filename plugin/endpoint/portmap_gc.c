@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * portmap_gc.c - host ports that nobody takes back by DEL: restore, GC, the sweep
+ */
+#include "base/json.h"
+#include "base/log.h"
+#include "endpoint/portmap.h"
+#include "endpoint/portmap_elements.h"
+#include "endpoint/portmap_record.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ORPHANS_MAX 1024 /* in one sweep; the next one finds the others */
+
+/* Restore */
+
+static int any_live(const struct portmap_record *r, void *arg, struct err *e)
+{
+	(void)arg, (void)e;
+	return *r->network && r->n > 0 && portmap_record_alive(r);
+}
+
+int portmap_restore(struct err *e)
+{
+	_cleanup_nl_ struct nl_sock s = { .fd = -1 };
+	int lock, r = portmap_record_each(any_live, NULL, e);
+
+	if (r <= 0)
+		return r;
+	lock = portmap_record_lock(e);
+	if (lock < 0)
+		return lock;
+	r = nl_open(NETLINK_NETFILTER, &s, e);
+	if (r == 0)
+		r = ruleset_repair(&s, RULESET_HOSTPORT, e);
+	if (r >= 0)
+		r = portmap_put_all(&s, NULL, e);
+	(void)close(lock);
+	return r;
+}
+
+/* GC of one network */
+
+struct name_list {
+	char (*v)[IFNAMSIZ];
+	size_t n, cap;
+};
+
+static int remember(struct name_list *list, const char *name, struct err *e)
+{
+	if (list->n == list->cap) {
+		size_t cap = list->cap ? list->cap * 2 : 16;
+		char(*v)[IFNAMSIZ] = reallocarray(list->v, cap, sizeof(*v));
+
+		if (!v)
+			return err_sys(e, ENOMEM, "collect records of host ports");
+		list->v = v;
+		list->cap = cap;
+	}
+	memcpy(list->v[list->n++], name, IFNAMSIZ);
+	return 0;
+}
+
+/* All of them; the first failure is returned. */
+static int remove_all(const struct name_list *list, struct err *e)
+{
+	struct err this;
+	int first = 0;
+
+	for (size_t i = 0; i < list->n; i++) {
+		int r = portmap_del_record(list->v[i], &this);
+
+		if (r >= 0)
+			continue;
+		log_error("host ports of %s: %s", list->v[i], this.msg);
+		if (first == 0) {
+			first = r;
+			*e = this;
+		}
+	}
+	return first;
+}
+
+struct gc {
+	const struct request *req;
+	struct name_list list;
+};
+
+static bool is_valid(const struct request *req, const struct portmap_record *r)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(req->valid_attachments, i, item) {
+		if (strcmp(json_string_value(jget(item, "containerID")), r->container_id) == 0 &&
+		    strcmp(json_string_value(jget(item, "ifname")), r->ifname) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int collect_invalid(const struct portmap_record *r, void *arg, struct err *e)
+{
+	struct gc *gc = arg;
+
+	if (strcmp(r->network, gc->req->network) != 0 || is_valid(gc->req, r))
+		return 0;
+	return remember(&gc->list, r->name, e);
+}
+
+int portmap_gc(const struct request *req, struct err *e)
+{
+	struct gc gc = { .req = req };
+	int r;
+
+	if (!req->valid_attachments)
+		return err_set(
+			e, CNI_E_CONFIG, 0,
+			"cni.dev/valid-attachments: missing; GC without a list would remove every "
+			"host port of network \"%s\"",
+			req->network);
+	r = portmap_record_each(collect_invalid, &gc, e);
+	if (r == 0)
+		r = remove_all(&gc.list, e);
+	free(gc.list.v);
+	return r;
+}
+
+/* The sweep */
+
+struct sweep {
+	gc_seen_fn seen;
+	void *arg;
+	int n;
+	struct name_list dead;
+	struct portmap_record *orphan; /* its ports; every element may have another owner */
+	char (*owners)[RULESET_COMMENT_MAX + 1];
+};
+
+static void tell(struct sweep *s, const char *why, const char *what)
+{
+	s->n++;
+	if (s->seen)
+		s->seen(what, why, s->arg);
+}
+
+static int collect_dead(const struct portmap_record *r, void *arg, struct err *e)
+{
+	struct sweep *s = arg;
+	char what[768];
+
+	if (*r->network && portmap_record_alive(r))
+		return 0;
+	(void)snprintf(what, sizeof(what), "host ports %s %s %s %s", r->name, r->network,
+	               r->container_id, r->ifname);
+	tell(s, *r->network ? "its network namespace is gone" : "its record cannot be read", what);
+	return remember(&s->dead, r->name, e);
+}
+
+static int has_owner(const struct portmap_record *r, void *arg, struct err *e)
+{
+	char owner[PORTMAP_OWNER_MAX];
+
+	(void)e;
+	return *r->network &&
+	       strncmp(portmap_record_owner(r, owner), arg, RULESET_COMMENT_MAX) == 0;
+}
+
+static int collect_orphan(const struct hostport *hp, const char *owner, void *arg, struct err *e)
+{
+	struct sweep *s = arg;
+	char port[PORT_STR_MAX], what[256], copy[RULESET_COMMENT_MAX + 1];
+	int r;
+
+	(void)snprintf(copy, sizeof(copy), "%s", owner);
+	r = portmap_record_each(has_owner, copy, e);
+	if (r != 0 || s->orphan->n == ORPHANS_MAX)
+		return r < 0 ? r : 0;
+	(void)snprintf(what, sizeof(what), "host port %s (%s)", port_describe(hp, port), copy);
+	tell(s, "no record has it", what);
+	memcpy(s->owners[s->orphan->n], copy, sizeof(copy));
+	s->orphan->v[s->orphan->n++] = *hp;
+	return 0;
+}
+
+/* With the lock held, so that no ADD is between its record and its elements. */
+static int sweep_orphans(struct sweep *s, bool dry_run, struct err *e)
+{
+	_cleanup_portmap_record_ struct portmap_record orphan = { .v = NULL };
+	_cleanup_free_ char(*owners)[RULESET_COMMENT_MAX + 1] =
+		calloc(ORPHANS_MAX, sizeof(*owners));
+	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
+	int r;
+
+	orphan.v = calloc(ORPHANS_MAX, sizeof(*orphan.v));
+	if (!owners || !orphan.v)
+		return err_sys(e, ENOMEM, "sweep host ports");
+	s->orphan = &orphan;
+	s->owners = owners;
+	r = nl_open(NETLINK_NETFILTER, &nft, e);
+	if (r == 0)
+		r = ruleset_each_hostport(&nft, collect_orphan, s, e);
+	for (size_t i = 0; r >= 0 && !dry_run && i < orphan.n; i++)
+		r = ruleset_take_hostports(&nft, &orphan.v[i], 1, owners[i], e);
+	return r < 0 ? r : 0;
+}
+
+int portmap_sweep(bool dry_run, gc_seen_fn seen, void *arg, struct err *e)
+{
+	struct sweep s = { .seen = seen, .arg = arg };
+	int lock, r = portmap_record_each(collect_dead, &s, e);
+
+	if (r == 0 && !dry_run)
+		r = remove_all(&s.dead, e);
+	free(s.dead.v);
+	if (r < 0)
+		return r;
+	lock = portmap_record_lock(e);
+	if (lock < 0)
+		return lock;
+	r = sweep_orphans(&s, dry_run, e);
+	(void)close(lock);
+	return r < 0 ? r : s.n;
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * conntrack.h - forget tracked connections (ctnetlink)
+ *
+ * A connection keeps the translation that its first packet got. For UDP and SCTP that is for as long as the client
+ * goes on sending from the same port, so a mapping that comes or goes has to be followed by forgetting.
+ */
+#ifndef CNIDA_KERNEL_CONNTRACK_H
+#define CNIDA_KERNEL_CONNTRACK_H
+
+#include "base/ip.h"
+#include "kernel/netlink.h"
+
+struct conntrack {
+	uint8_t proto;           /* IPPROTO_UDP, ... */
+	struct ip_addr src, dst; /* of the first packet, as it came */
+	uint16_t sport, dport;   /* host order */
+	struct ip_addr answers;  /* who answers: dst, or what it was translated to */
+	uint16_t answers_port;
+	uint32_t status; /* enum ip_conntrack_status */
+	uint32_t id;
+	uint16_t zone;
+};
+
+/* Is it to be forgotten? Must not use the socket of the walk. */
+typedef bool (*conntrack_fn)(const struct conntrack *ct, void *arg);
+
+/**
+ * conntrack_forget() - Forget the connections of a protocol that a function chooses
+ * @s:		socket of NETLINK_NETFILTER
+ * @port:	only those whose first packet went to this port; 0: any
+ *
+ * The kernel looks through its table once and hands over only what matches protocol and port. At most 8,192 entries are
+ * forgotten, in rounds.
+ *
+ * Return: how many were forgotten; 0 also for a kernel without ctnetlink; or -errno.
+ */
+int conntrack_forget(struct nl_sock *s, sa_family_t family, uint8_t proto, uint16_t port,
+                     conntrack_fn choose, void *arg, struct err *e);
+
+#endif
