@@ -122,7 +122,135 @@ test_tuning()
 	rm -rf /run/cni/tuning
 }
 
+# --- bandwidth ---
+
+# limits MBIT_IN MBIT_OUT - with bursts of 20 ms
+limits()
+{
+	jq -cn --argjson i "$1" --argjson o "$2" '{runtimeConfig: {bandwidth: {IngressRate: ($i * 1000000), IngressBurst: ($i * 20000),
+		EgressRate: ($o * 1000000), EgressBurst: ($o * 20000)}}}'
+}
+
+# speed POD in|out SECONDS - what TCP carries, in Mbit/s; its server runs in the pod
+speed()
+{
+	local reverse=
+	[ "$2" = in ] || reverse=-R
+	iperf3 -c "$(pod_addresses "$1" | cut -d / -f 1)" -t "$3" -O 1 $reverse -J | jq '.end.sum_received.bits_per_second / 1000000'
+}
+
+# within NAME EXPECTED FOUND - TCP carries 1448 of 1514 bytes: that, or up to 5 % less than the rate
+within()
+{
+	if jq -en --argjson e "$2" --argjson f "${3:-0}" '$f >= $e * 0.95 and $f <= $e' > /dev/null; then
+		ok "$1: ${3%"${3##*.??}"}"
+	else
+		not_ok "$1" "$2 Mbit/s, at most 5 % less" "$3"
+	fi
+}
+
+iperf_pid=
+serve()
+{
+	in_pod "$1" iperf3 -s > /dev/null 2>&1 &
+	iperf_pid=$!
+	wait_for 5 sh -c "nsenter --net=/run/netns/$1 ss -Hltn 'sport = 5201' | grep -q ."
+}
+unserve()
+{
+	kill "$iperf_pid"
+	wait "$iperf_pid" 2> /dev/null
+}
+
+# bwps - the ifb devices that are there
+bwps() { ip -j link show type ifb | jq -r '[.[].ifname // empty] | join(" ")'; }
+host_link() { jq -r '[.interfaces[] | select(.sandbox == null)][1].name' "$result"; }
+
+test_rates()
+{
+	local pod=${id_prefix}rate rate seconds
+	for rate in 1 100 1000; do
+		seconds=1
+		[ $rate -gt 1 ] || seconds=4
+		succeeds "bandwidth: ADD, $rate Mbit/s" add ours "$pod" bandwidth "$(limits $rate $rate)"
+		serve "$pod"
+		if [ $rate -eq 1 ]; then
+			# A burst of 20 ms is not two frames here, and what TCP resends counts: no exact figure.
+			rate=$(speed "$pod" in $seconds)
+			if jq -en --argjson f "$rate" '$f > 0.8 and $f < 1.01' > /dev/null; then ok "bandwidth: 1 Mbit/s in: $rate"; else not_ok "bandwidth: 1 Mbit/s in" 1 "$rate"; fi
+			rate=$(speed "$pod" out $seconds)
+			if jq -en --argjson f "$rate" '$f > 0.8 and $f < 1.01' > /dev/null; then ok "bandwidth: 1 Mbit/s out: $rate"; else not_ok "bandwidth: 1 Mbit/s out" 1 "$rate"; fi
+		else
+			within "bandwidth: $rate Mbit/s in" $rate "$(speed "$pod" in $seconds)"
+			within "bandwidth: $rate Mbit/s out" $rate "$(speed "$pod" out $seconds)"
+		fi
+		unserve
+		del ours "$pod" bandwidth "{}"
+		gone "$pod"
+	done
+	equal "bandwidth: no device stays" "" "$(bwps)"
+}
+
+# A policy engine's program: it takes every packet and lets it pass, which ends the list of filters.
+engine() { tc filter add dev "$1" ingress prio 1 protocol all bpf bytecode '1,6 0 0 4294967295' flowid 1:1; }
+
+test_engine()
+{
+	local pod=${id_prefix}ebpf veth
+	succeeds "bandwidth: ADD before an engine" add ours "$pod" bandwidth "$(limits 50 50)"
+	veth=$(host_link)
+	succeeds "bandwidth: clsact is still free" tc qdisc add dev "$veth" clsact
+	succeeds "bandwidth: a program is attached" engine "$veth"
+	serve "$pod"
+	within "bandwidth: engine attached later, in" 50 "$(speed "$pod" in 1)"
+	within "bandwidth: engine attached later, out" 50 "$(speed "$pod" out 1)"
+	succeeds "bandwidth: CHECK beside an engine" check ours "$pod" bandwidth "$(limits 50 50)"
+	del ours "$pod" bandwidth "{}"
+	tc qdisc del dev "$veth" root
+	equal "bandwidth: DEL leaves the engine" clsact "$(tc -j qdisc show dev "$veth" clsact | jq -r '.[].kind')"
+	succeeds "bandwidth: ADD behind an engine" again ours "$pod" bandwidth "$(limits 60 60)"
+	within "bandwidth: engine attached before, out" 60 "$(speed "$pod" out 1)"
+	unserve
+	del ours "$pod" bandwidth "{}"
+	gone "$pod"
+	equal "bandwidth: no device stays" "" "$(bwps)"
+}
+
+test_bandwidth_mixed()
+{
+	local who other pod
+	for who in ours peer; do
+		[ $who = ours ] && other=peer || other=ours
+		pod=${id_prefix}b$who
+		succeeds "bandwidth: ADD by $who for $other" add "$who" "$pod" bandwidth "$(limits 100 100)"
+		equal "bandwidth: interfaces in the result of $who" "cni0 veth eth0 bwp" \
+			"$(jq -r '[.interfaces[].name | sub("^cni[0-9a-f]{11}$"; "veth") | sub("^bwp[0-9a-f]{12}$"; "bwp")] | join(" ")' "$result")"
+		succeeds "bandwidth: CHECK by $other of ADD by $who" check "$other" "$pod" bandwidth "$(limits 100 100)"
+		succeeds "bandwidth: CHECK by $who of its own" check "$who" "$pod" bandwidth "$(limits 100 100)"
+		fails "bandwidth: CHECK by ours with another rate" check ours "$pod" bandwidth "$(limits 100 101)"
+		succeeds "bandwidth: DEL by $other of ADD by $who" del "$other" "$pod" bandwidth "$(limits 100 100)"
+		gone "$pod"
+		equal "bandwidth: no device after DEL by $other" "" "$(bwps)"
+	done
+	pod=${id_prefix}bplain
+	succeeds "bandwidth: without limits" add ours "$pod" bandwidth '{}'
+	equal "bandwidth: without limits, the result is bridge's" "$(jq -cS . "$before")" "$(jq -cS . "$result")"
+	equal "bandwidth: without prevResult" "must be called as chained plugin" "$(plugin ours ADD "$pod" bandwidth '{}' | answer)"
+	for who in ours peer; do
+		equal "bandwidth: rate without burst, $who" "if rate is set, burst must also be set" \
+			"$(again "$who" "$pod" bandwidth '{"ingressRate": 8000}' | answer)"
+		equal "bandwidth: burst without rate, $who" "if burst is set, rate must also be set" \
+			"$(again "$who" "$pod" bandwidth '{"egressBurst": 8000}' | answer)"
+	done
+	gone "$pod"
+	rm -rf /run/netns/gone
+}
+
 test_tuning
 clean "tuning" cni0 ""
+test_rates
+test_engine
+test_bandwidth_mixed
+clean "bandwidth" cni0 ""
 
 finish
