@@ -65,9 +65,9 @@ static int remove_ifb(struct nl_sock *host, const char *name, bool later, struct
 {
 	int r = redirect_del(name, e);
 
-	if (r < 0)
-		return r;
-	return later ? reaper_mark(host, name, e) : reaper_remove(host, name, e);
+	if (r == 0)
+		r = later ? reaper_mark(host, name, e) : reaper_remove(host, name, e);
+	return r < 0 ? r : 0;
 }
 
 int bandwidth_remove(struct nl_sock *host, const char *network, const char *container_id,

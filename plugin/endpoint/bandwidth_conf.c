@@ -8,9 +8,10 @@
 
 #include <errno.h>
 
-#define FRAME_OVERHEAD  18U /* Ethernet header with a VLAN tag */
-#define QUEUE_PER_S     40U /* 25 ms */
-#define BURST_QUEUE_MIN 131072U
+#define FRAME_OVERHEAD   18U /* Ethernet header with a VLAN tag */
+#define QUEUE_PER_S      40U /* 25 ms */
+#define BURST_QUEUE_MIN  131072U
+#define QUEUE_MIN_FRAMES 8U
 
 struct bandwidth_key {
 	const char *key;
@@ -90,12 +91,13 @@ static uint64_t at_least(uint64_t value, uint64_t bound)
 struct tc_tbf bandwidth_bucket(const struct bandwidth_limit *limit, uint32_t mtu)
 {
 	const uint64_t rate = limit->rate / 8, queue = rate / QUEUE_PER_S;
-	const uint64_t burst = at_least(limit->burst / 8, mtu + FRAME_OVERHEAD);
+	const uint64_t frame = mtu + FRAME_OVERHEAD, burst = at_least(limit->burst / 8, frame);
+
+	const uint64_t wait = queue + at_most(burst, at_least(queue, BURST_QUEUE_MIN));
 
 	return (struct tc_tbf) {
 		.rate = rate,
 		.burst = (uint32_t)burst,
-		.limit = (uint32_t)at_most(queue + at_most(burst, at_least(queue, BURST_QUEUE_MIN)),
-		                           UINT32_MAX),
+		.limit = (uint32_t)at_most(at_least(wait, QUEUE_MIN_FRAMES * frame), UINT32_MAX),
 	};
 }

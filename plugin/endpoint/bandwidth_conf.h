@@ -27,9 +27,10 @@ int bandwidth_conf_parse(const struct request *req, struct bandwidth_conf *ret, 
 /**
  * bandwidth_bucket() - The token bucket for a limit on a link
  *
- * Upstream's sizes, but for two things: a burst that does not hold one full frame would stop all traffic, so it is at
- * least that; and what may wait is 25 ms at the rate and the burst, but of the burst no more than another 25 ms or
- * 128 KiB (two large segments): containerd asks for a burst of 512 MB, which is fine as a credit but not as a queue.
+ * Upstream's sizes, but for three things. A burst that does not hold one full frame would stop all traffic, so it is
+ * at least that. What may wait is 25 ms at the rate and the burst, but of the burst no more than another 25 ms or 128 KiB
+ * (two large segments): containerd asks for a burst of 512 MB, which is fine as a credit but not as a queue. And it
+ * is at least eight frames: with the four that 25 ms of 1 Mbit/s come to, TCP keeps losing a sixth of the rate.
  */
 struct tc_tbf bandwidth_bucket(const struct bandwidth_limit *limit, uint32_t mtu);
 

@@ -227,8 +227,10 @@ static int take_named(const struct request *req, const struct portmap_conf *c, s
 	char owner[PORTMAP_OWNER_MAX];
 	int total = 0, lock, r = expand(req, c, &any[0], &any[1], &rec, e);
 
+	if (r < 0) /* a request that ADD refused: there can be nothing */
+		log_warn("DEL goes on with an invalid configuration: %s", e->msg);
 	if (r < 0 || rec.n == 0)
-		return r;
+		return 0;
 	(void)portmap_record_owner(&rec, owner);
 	lock = portmap_record_lock(e);
 	if (lock < 0)

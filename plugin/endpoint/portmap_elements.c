@@ -151,6 +151,33 @@ struct put_all {
 	int n;
 };
 
+/* Is all of it there? 1, 0 or -errno. */
+static int is_complete(struct nl_sock *s, const struct portmap_record *r, struct err *e)
+{
+	int x = 1;
+
+	for (size_t i = 0; x > 0 && i < r->n; i++) {
+		x = ruleset_find_hostport(s, &r->v[i], NULL, NULL, e);
+		if (x > 0)
+			x = ruleset_has_hostport_snat(s, &r->v[i], r->snat, NULL, e);
+	}
+	return x;
+}
+
+/* Some of it is there, or another has a port of it, which then stays his. */
+static int put_rest(struct nl_sock *s, const struct portmap_record *r, struct err *e)
+{
+	int x = is_complete(s, r, e);
+
+	if (x == 0)
+		x = portmap_take(s, r, e);
+	else if (x > 0)
+		return 0;
+	if (x >= 0)
+		x = put(s, r, e);
+	return x == -EEXIST ? 0 : x;
+}
+
 static int put_live(const struct portmap_record *r, void *arg, struct err *e)
 {
 	struct put_all *all = arg;
@@ -160,9 +187,10 @@ static int put_live(const struct portmap_record *r, void *arg, struct err *e)
 	    !portmap_record_alive(r))
 		return 0;
 	x = put(all->s, r, e);
-	if (x == 0)
-		all->n++;
-	return x == -EEXIST ? 0 : x;
+	if (x == -EEXIST)
+		return put_rest(all->s, r, e);
+	all->n += x == 0;
+	return x;
 }
 
 int portmap_put_all(struct nl_sock *s, const char *except, struct err *e)

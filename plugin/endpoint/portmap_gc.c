@@ -160,28 +160,50 @@ static int collect_dead(const struct portmap_record *r, void *arg, struct err *e
 	return remember(&s->dead, r->name, e);
 }
 
-static int has_owner(const struct portmap_record *r, void *arg, struct err *e)
+/* An element of the maps: does its owner's record have it? */
+struct suspect {
+	const struct hostport *hp;
+	char owner[RULESET_COMMENT_MAX + 1];
+};
+
+static bool same_port(const struct hostport *a, const struct hostport *b)
 {
+	return a->proto == b->proto && a->port == b->port && a->pod_port == b->pod_port &&
+	       ip_eq(&a->pod.addr, &b->pod.addr) && a->addr.family == b->addr.family &&
+	       ip_eq(&a->addr, &b->addr);
+}
+
+static int is_recorded(const struct portmap_record *r, void *arg, struct err *e)
+{
+	const struct suspect *suspect = arg;
 	char owner[PORTMAP_OWNER_MAX];
 
 	(void)e;
-	return *r->network &&
-	       strncmp(portmap_record_owner(r, owner), arg, RULESET_COMMENT_MAX) == 0;
+	if (!*r->network ||
+	    strncmp(portmap_record_owner(r, owner), suspect->owner, RULESET_COMMENT_MAX) != 0)
+		return 0;
+	for (size_t i = 0; i < r->n; i++) {
+		if (same_port(&r->v[i], suspect->hp))
+			return 1;
+	}
+	return 0;
 }
 
 static int collect_orphan(const struct hostport *hp, const char *owner, void *arg, struct err *e)
 {
 	struct sweep *s = arg;
-	char port[PORT_STR_MAX], what[256], copy[RULESET_COMMENT_MAX + 1];
+	struct suspect suspect = { .hp = hp };
+	char port[PORT_STR_MAX], what[256];
 	int r;
 
-	(void)snprintf(copy, sizeof(copy), "%s", owner);
-	r = portmap_record_each(has_owner, copy, e);
+	(void)snprintf(suspect.owner, sizeof(suspect.owner), "%s", owner);
+	r = portmap_record_each(is_recorded, &suspect, e);
 	if (r != 0 || s->orphan->n == ORPHANS_MAX)
 		return r < 0 ? r : 0;
-	(void)snprintf(what, sizeof(what), "host port %s (%s)", port_describe(hp, port), copy);
+	(void)snprintf(what, sizeof(what), "host port %s (%s)", port_describe(hp, port),
+	               suspect.owner);
 	tell(s, "no record has it", what);
-	memcpy(s->owners[s->orphan->n], copy, sizeof(copy));
+	memcpy(s->owners[s->orphan->n], suspect.owner, sizeof(suspect.owner));
 	s->orphan->v[s->orphan->n++] = *hp;
 	return 0;
 }

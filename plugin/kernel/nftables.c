@@ -112,18 +112,20 @@ static void put_expr(struct nl_batch *b, const struct nft_expr *x)
 		nl_put_u8(b, x->u8_attr, x->u8);
 	for (size_t i = 0; i < ARRAY_SIZE(x->data) && x->data[i].attr; i++)
 		put_data(b, x->data[i].attr, x->data[i].bytes, x->data[i].len);
+	if (x->raw.attr)
+		nl_put(b, x->raw.attr, x->raw.bytes, x->raw.len);
 	if (x->verdict_attr)
 		put_verdict(b, x->verdict_attr, x->verdict, x->chain);
 	nl_nest_end(b, data);
 	nl_nest_end(b, elem);
 }
 
-static void add_rule(struct nl_batch *b, const struct nft_table *t, const char *chain,
-                     const struct nft_rule *rule)
+static void put_rule(struct nl_batch *b, uint16_t flags, const struct nft_table *t,
+                     const char *chain, const struct nft_rule *rule)
 {
 	size_t exprs;
 
-	begin(b, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND, t->family,
+	begin(b, NFT_MSG_NEWRULE, NLM_F_CREATE | flags, t->family,
 	      "create an nftables rule");
 	nl_put_str(b, NFTA_RULE_TABLE, t->name);
 	nl_put_str(b, NFTA_RULE_CHAIN, chain);
@@ -132,6 +134,18 @@ static void add_rule(struct nl_batch *b, const struct nft_table *t, const char *
 		put_expr(b, x);
 	nl_nest_end(b, exprs);
 	put_comment(b, NFTA_RULE_USERDATA, rule->comment);
+}
+
+static void add_rule(struct nl_batch *b, const struct nft_table *t, const char *chain,
+                     const struct nft_rule *rule)
+{
+	put_rule(b, NLM_F_APPEND, t, chain, rule);
+}
+
+void nft_insert_rule(struct nl_batch *b, const struct nft_table *t, const char *chain,
+                     const struct nft_rule *rule)
+{
+	put_rule(b, 0, t, chain, rule);
 }
 
 static void declare_chain(struct nl_batch *b, const struct nft_table *t, const struct nft_chain *c)

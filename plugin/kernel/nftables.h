@@ -77,6 +77,7 @@ struct nft_expr {
 	uint8_t u8;
 	uint16_t verdict_attr; /* 0: no verdict */
 	struct nft_bytes data[2];
+	struct nft_bytes raw; /* an attribute as it is: what a match of iptables wants */
 };
 
 struct nft_rule {
@@ -103,6 +104,13 @@ struct nft_table {
 	const struct nft_chain *const *chains;
 	size_t n_chains;
 };
+
+/* A word as bytes in host order. */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#	define NFT_HOST32(v) (v) & 0xff, (v) >> 8 & 0xff, (v) >> 16 & 0xff, (v) >> 24 & 0xff
+#else
+#	define NFT_HOST32(v) (v) >> 24 & 0xff, (v) >> 16 & 0xff, (v) >> 8 & 0xff, (v) & 0xff
+#endif
 
 /* Registers are counted in words of 32 bits: a value of 16 bytes at word 1 ends before word 5. */
 #define NFT_REG(word) (NFT_REG32_00 + (word))
@@ -161,6 +169,11 @@ struct nft_table {
 	{ .name = "nat", .u32 = { { NFTA_NAT_TYPE, NFT_NAT_DNAT }, { NFTA_NAT_FAMILY, nfproto }, \
 				  { NFTA_NAT_REG_ADDR_MIN, addr }, \
 				  { NFTA_NAT_REG_PROTO_MIN, port } } }
+/* iptables' -m mark (revision 1): value, mask, inverted, padded to the alignment of iptables. */
+#define NFT_XT_MARK(value, mask) \
+	{ .name = "match", .text_attr = NFTA_MATCH_NAME, .text = "mark", .u32 = { { NFTA_MATCH_REV, 1 } }, \
+	  .raw = { .attr = NFTA_MATCH_INFO, .len = 16, .bytes = { NFT_HOST32(value), NFT_HOST32(mask) } } }
+#define NFT_COUNTER { .name = "counter" }
 #define NFT_MASQUERADE { .name = "masq" }
 #define NFT_END { .name = NULL }
 
@@ -188,6 +201,9 @@ void nft_del_table(struct nl_batch *b, const struct nft_table *t);
 void nft_add_chain(struct nl_batch *b, const struct nft_table *t, const struct nft_chain *c);
 /* nft_del_chain() - With its rules; EBUSY while something jumps there. */
 void nft_del_chain(struct nl_batch *b, uint8_t family, const char *table, const char *chain);
+/* nft_insert_rule() - A rule at the beginning of a chain. */
+void nft_insert_rule(struct nl_batch *b, const struct nft_table *t, const char *chain,
+                     const struct nft_rule *rule);
 void nft_del_rule(struct nl_batch *b, uint8_t family, const char *table, const char *chain,
                   uint64_t handle);
 

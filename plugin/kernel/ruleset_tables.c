@@ -6,12 +6,15 @@
  */
 #include "kernel/ruleset_tables.h"
 
+#include "kernel/ruleset_firewall.h"
+
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <net/if_arp.h>
 
 /* As nft(8) names them: srcnat, and before the bridge's own decisions. */
+#define PRIORITY_FILTER       0
 #define PRIORITY_SRCNAT       100
 #define PRIORITY_DSTNAT       (-100)
 #define PRIORITY_RAW          (-300)
@@ -275,7 +278,101 @@ static const struct nft_chain *const hostport_chains[] = {
 	&hostports, &hairpin,      &self_chain,   &everybody,
 };
 
+/* table inet cnida_firewall: see ruleset_firewall.h */
+
+const struct nft_set ruleset_pod4 = { .name = "pod4", .key_type = NFT_TYPE_IP4, .key_len = 4 };
+const struct nft_set ruleset_pod6 = { .name = "pod6", .key_type = NFT_TYPE_IP6, .key_len = 16 };
+
+const struct nft_set ruleset_apart = {
+	.name = "apart",
+	.key_type = NFT_TYPE_IFNAME,
+	.key_len = IFNAMSIZ,
+	.host_order = true,
+};
+
+const struct nft_set ruleset_joined = {
+	.name = "joined",
+	.key_type = NFT_TYPE_CONCAT(NFT_TYPE_IFNAME, NFT_TYPE_IFNAME),
+	.key_len = 2 * IFNAMSIZ,
+};
+
+/* meta mark set meta mark & ~FIREWALL_MARK ^ xor */
+#define FIREWALL_SET_MARK(xor_value)                                                            \
+	NFT_META(NFT_META_MARK, NFT_REG(0)),                                                    \
+		{ .name = "bitwise",                                                            \
+		  .u32 = { { NFTA_BITWISE_SREG, NFT_REG(0) },                                   \
+			   { NFTA_BITWISE_DREG, NFT_REG(0) },                                   \
+			   { NFTA_BITWISE_LEN, 4 } },                                           \
+		  .data = { { .attr = NFTA_BITWISE_MASK,                                        \
+			      .len = 4,                                                         \
+			      .bytes = { NFT_HOST32(0xffffffff & ~FIREWALL_MARK) } },           \
+			    { .attr = NFTA_BITWISE_XOR,                                         \
+			      .len = 4,                                                         \
+			      .bytes = { NFT_HOST32(xor_value) } } } },                         \
+		{ .name = "meta",                                                               \
+		  .u32 = { { NFTA_META_KEY, NFT_META_MARK }, { NFTA_META_SREG, NFT_REG(0) } } }
+#define FIREWALL_IS_MARKED                                                                      \
+	NFT_META(NFT_META_MARK, NFT_REG(0)),                                                    \
+		NFT_AND(NFT_REG(0), 4, NFT_HOST32(FIREWALL_MARK)),                              \
+		NFT_CMP(NFT_CMP_NEQ, NFT_REG(0), 4, 0, 0, 0, 0)
+/* ct state established,related */
+#define FIREWALL_IS_REPLY                                                                       \
+	NFT_CT(NFT_CT_STATE, NFT_REG(0)),                                                       \
+		NFT_AND(NFT_REG(0), 4,                                                          \
+	                NFT_HOST32(NF_CT_STATE_BIT(IP_CT_ESTABLISHED) | NF_CT_STATE_BIT(IP_CT_RELATED))), \
+		NFT_CMP(NFT_CMP_NEQ, NFT_REG(0), 4, 0, 0, 0, 0)
+
+static const struct nft_rule firewall_rules[] = {
+	{ EXPRS(NFT_META(NFT_META_IIFNAME, NFT_REG(0)), NFT_LOOKUP("apart", NFT_REG(0), 0),
+	        NFT_META(NFT_META_OIFNAME, NFT_REG(0)), NFT_LOOKUP("apart", NFT_REG(0), 0),
+	        NFT_META(NFT_META_IIFNAME, NFT_REG(0)), NFT_META(NFT_META_OIFNAME, NFT_REG(4)),
+	        NFT_LOOKUP("joined", NFT_REG(0), NFT_LOOKUP_F_INV), NFT_VERDICT(NF_DROP)) },
+	/* A bit that somebody else set would be taken for ours. */
+	{ EXPRS(FIREWALL_IS_MARKED, FIREWALL_SET_MARK(0)) },
+	{ EXPRS(NFT_IS_IP4, NFT_IP4_SRC(NFT_REG(0)), NFT_LOOKUP("pod4", NFT_REG(0), 0),
+	        FIREWALL_SET_MARK(FIREWALL_MARK)) },
+	{ EXPRS(NFT_IS_IP6, NFT_IP6_SRC(NFT_REG(0)), NFT_LOOKUP("pod6", NFT_REG(0), 0),
+	        FIREWALL_SET_MARK(FIREWALL_MARK)) },
+	{ EXPRS(NFT_IS_IP4, NFT_IP4_DST(NFT_REG(0)), NFT_LOOKUP("pod4", NFT_REG(0), 0),
+	        FIREWALL_IS_REPLY, FIREWALL_SET_MARK(FIREWALL_MARK)) },
+	{ EXPRS(NFT_IS_IP6, NFT_IP6_DST(NFT_REG(0)), NFT_LOOKUP("pod6", NFT_REG(0), 0),
+	        FIREWALL_IS_REPLY, FIREWALL_SET_MARK(FIREWALL_MARK)) },
+};
+
+static const struct nft_rule unmark_rules[] = {
+	{ EXPRS(FIREWALL_IS_MARKED, FIREWALL_SET_MARK(0)) },
+};
+
+static const struct nft_chain firewall_before = {
+	.name = "before_filter",
+	.type = "filter",
+	.hook = NF_INET_FORWARD,
+	.priority = PRIORITY_FILTER - 1,
+	RULES(firewall_rules),
+};
+
+static const struct nft_chain firewall_behind = {
+	.name = "behind_filter",
+	.type = "filter",
+	.hook = NF_INET_FORWARD,
+	.priority = PRIORITY_FILTER + 1,
+	RULES(unmark_rules),
+};
+
+static const struct nft_set *const firewall_sets[] = { &ruleset_pod4, &ruleset_pod6, &ruleset_apart,
+	                                               &ruleset_joined };
+static const struct nft_chain *const firewall_chains[] = { &firewall_before, &firewall_behind };
+
 const struct nft_table ruleset_tables[RULESET_TABLES] = {
+	[RULESET_FIREWALL] = {
+		.family = NFPROTO_INET,
+		.name = "cnida_firewall",
+		.comment = "cnida: forwarding for pods, links kept apart",
+		.sets = firewall_sets,
+		.n_sets = ARRAY_SIZE(firewall_sets),
+		.chains = firewall_chains,
+		.n_chains = ARRAY_SIZE(firewall_chains),
+	},
 	[RULESET_INET] = {
 		.family = NFPROTO_INET,
 		.name = "cnida",

@@ -8,7 +8,7 @@
 #include "kernel/nftables.h"
 #include "kernel/ruleset.h"
 
-#define RULESET_TABLES 4
+#define RULESET_TABLES 5
 
 /* By enum ruleset_table. */
 extern const struct nft_table ruleset_tables[RULESET_TABLES];
@@ -24,6 +24,9 @@ extern const struct nft_set ruleset_hostport_any4, ruleset_hostport_any6;
  * their own */
 extern const struct nft_set ruleset_hairpin4, ruleset_hairpin6;
 extern const struct nft_set ruleset_self4, ruleset_self6;
+
+/* firewall: pods that the node forwards for; links kept apart, pairs that are not */
+extern const struct nft_set ruleset_pod4, ruleset_pod6, ruleset_apart, ruleset_joined;
 
 #define RULESET_CHAIN_SELF      "self"
 #define RULESET_CHAIN_EVERYBODY "everybody"

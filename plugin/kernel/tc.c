@@ -136,7 +136,8 @@ static void add_ifb_msg(struct nl_batch *b, const char *name, uint32_t mtu)
 	const struct ifinfomsg up = { .ifi_flags = IFF_UP, .ifi_change = IFF_UP };
 	size_t info;
 
-	nl_begin(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &up, sizeof(up), "create the ifb device");
+	nl_begin(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &up, sizeof(up),
+	         "create the ifb device");
 	nl_put_str(b, IFLA_IFNAME, name);
 	nl_put_u32(b, IFLA_MTU, mtu);
 	/* As in veth.c: one queue of each kind unless told otherwise. */

@@ -23,7 +23,7 @@ struct cni_type {
 
 extern const struct cni_type type_cnida, type_bridge, type_ptp, type_loopback, type_host_local,
 	type_static;
-extern const struct cni_type type_portmap, type_tuning, type_bandwidth;
+extern const struct cni_type type_portmap, type_tuning, type_bandwidth, type_firewall;
 
 /* All types, NULL-terminated. */
 extern const struct cni_type *const cni_types[];

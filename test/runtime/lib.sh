@@ -307,7 +307,7 @@ leftovers()
 		[[ " ${2:-} " == *" $name "* ]] || echo "network namespace $name"
 	done
 	# cnida's chain for a pod prefix is the node's, not a pod's: it stays.
-	nft list ruleset 2> /dev/null | sed '/^\tchain masq_.* {$/,/^\t}$/d' |
+	nft list ruleset 2> /dev/null | sed '/^\tchain \(masq\|from\)_.* {$/,/^\t}$/d' |
 		grep -E "CNI-[0-9a-f]{20}|cni-br-iface|$id_prefix|[^0-9]${net4/./\\.}\.|$net6:" |
 		sed 's/^[[:space:]]*/rule /'
 	for file in /var/lib/cni/networks/*/* /var/lib/cni/results/* /run/cnida/endpoints/* "$work"/node/cache/results/*; do

@@ -91,10 +91,10 @@ static const struct {
 	uint32_t mtu;
 	struct tc_tbf expected;
 } buckets[] = {
-	/* rate * 25 ms + burst, as upstream */
+	/* rate * 25 ms + burst, as upstream, at least eight frames */
 	{ "100 Mbit/s, 20 ms", { 100000000, 2000000 }, 1500, { 12500000, 250000, 562500 } },
-	{ "a burst below one frame", { 8, 8 }, 1500, { 1, 1518, 1518 } },
-	{ "a burst below one large frame", { 8000000, 8000 }, 9000, { 1000000, 9018, 34018 } },
+	{ "a burst below one frame", { 8, 8 }, 1500, { 1, 1518, 12144 } },
+	{ "a burst below one large frame", { 8000000, 8000 }, 9000, { 1000000, 9018, 72144 } },
 	{ "containerd's burst at 1 Mbit/s",
 	  { 1000000, UINT32_MAX },
 	  1500,

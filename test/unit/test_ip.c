@@ -340,9 +340,11 @@ Test(ip, prefix_lengths)
 			for (unsigned int b = 0; b < ip_bits(a.family); b++) {
 				unsigned int shift = 7 - b % 8, was = a.bytes[b / 8] >> shift & 1;
 
-				cr_assert((first.bytes[b / 8] >> shift & 1U) == (b < len ? was : 0),
+				cr_assert(((unsigned int)first.bytes[b / 8] >> shift & 1U) ==
+				                  (b < len ? was : 0),
 				          "%s/%u: bit %u of the first address", texts[t], len, b);
-				cr_assert((last.bytes[b / 8] >> shift & 1U) == (b < len ? was : 1),
+				cr_assert(((unsigned int)last.bytes[b / 8] >> shift & 1U) ==
+				                  (b < len ? was : 1),
 				          "%s/%u: bit %u of the last address", texts[t], len, b);
 			}
 			before = ip_prev(&first);
