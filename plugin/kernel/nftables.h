@@ -109,7 +109,7 @@ struct nft_table {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #	define NFT_HOST32(v) (v) & 0xff, (v) >> 8 & 0xff, (v) >> 16 & 0xff, (v) >> 24 & 0xff
 #else
-#	define NFT_HOST32(v) (v) >> 24 & 0xff, (v) >> 16 & 0xff, (v) >> 8 & 0xff, (v) & 0xff
+#	define NFT_HOST32(v) (v) >> 24 & 0xff, (v) >> 16 & 0xff, (v) >> 8 & 0xff, (v)&0xff
 #endif
 
 /* Registers are counted in words of 32 bits: a value of 16 bytes at word 1 ends before word 5. */

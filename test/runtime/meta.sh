@@ -139,11 +139,11 @@ speed()
 	iperf3 -c "$(pod_addresses "$1" | cut -d / -f 1)" -t "$3" -O 1 $reverse -J | jq '.end.sum_received.bits_per_second / 1000000'
 }
 
-# within NAME EXPECTED FOUND - TCP carries 1448 of 1514 bytes: that, or up to 5 % less than the rate
+# within NAME EXPECTED FOUND [SHARE] - TCP carries 1448 of 1514 bytes; 5 % less than the rate is the goal
 within()
 {
-	if jq -en --argjson e "$2" --argjson f "${3:-0}" '$f >= $e * 0.95 and $f <= $e' > /dev/null; then
-		ok "$1: ${3%"${3##*.??}"}"
+	if jq -en --argjson e "$2" --argjson f "${3:-0}" --argjson s "${4:-0.95}" '$f >= $e * $s and $f <= $e' > /dev/null; then
+		ok "$1: $(printf %.2f "$3")"
 	else
 		not_ok "$1" "$2 Mbit/s, at most 5 % less" "$3"
 	fi
@@ -168,22 +168,16 @@ host_link() { jq -r '[.interfaces[] | select(.sandbox == null)][1].name' "$resul
 
 test_rates()
 {
-	local pod=${id_prefix}rate rate seconds
+	local pod=${id_prefix}rate rate seconds way
 	for rate in 1 100 1000; do
 		seconds=1
 		[ $rate -gt 1 ] || seconds=4
 		succeeds "bandwidth: ADD, $rate Mbit/s" add ours "$pod" bandwidth "$(limits $rate $rate)"
 		serve "$pod"
-		if [ $rate -eq 1 ]; then
-			# A burst of 20 ms is not two frames here, and what TCP resends counts: no exact figure.
-			rate=$(speed "$pod" in $seconds)
-			if jq -en --argjson f "$rate" '$f > 0.8 and $f < 1.01' > /dev/null; then ok "bandwidth: 1 Mbit/s in: $rate"; else not_ok "bandwidth: 1 Mbit/s in" 1 "$rate"; fi
-			rate=$(speed "$pod" out $seconds)
-			if jq -en --argjson f "$rate" '$f > 0.8 and $f < 1.01' > /dev/null; then ok "bandwidth: 1 Mbit/s out: $rate"; else not_ok "bandwidth: 1 Mbit/s out" 1 "$rate"; fi
-		else
-			within "bandwidth: $rate Mbit/s in" $rate "$(speed "$pod" in $seconds)"
-			within "bandwidth: $rate Mbit/s out" $rate "$(speed "$pod" out $seconds)"
-		fi
+		# At 1 Mbit/s a figure is of some hundred packets, and what TCP sends twice counts.
+		for way in in out; do
+			within "bandwidth: $rate Mbit/s $way" "$rate" "$(speed "$pod" $way $seconds)" "$([ $rate -gt 1 ] || echo 0.85)"
+		done
 		unserve
 		del ours "$pod" bandwidth "{}"
 		gone "$pod"
@@ -246,11 +240,153 @@ test_bandwidth_mixed()
 	rm -rf /run/netns/gone
 }
 
+# --- firewall ---
+
+# fw_bridge N - the keys of bridge N
+fw_bridge()
+{
+	jq -cn --arg n "$1" --arg a "$net4" --arg b "$net6" '{bridge: "cni\($n)", isGateway: true, ipam: {type: "host-local",
+		ranges: [[{subnet: "\($a).\($n).0/24"}], [{subnet: "\($b):0:0:\($n)::/64"}]], routes: [{dst: "0.0.0.0/0"}, {dst: "::/0"}]}}'
+}
+
+# fw_add WHO POD N KEYS - a pod on bridge N with WHO's firewall behind; its result is kept as $POD.result
+fw_add()
+{
+	ip netns add "$2" && ip -n "$2" link set lo up
+	plugin ours ADD "$2" bridge "$(fw_bridge "$3")" > "$2.result" &&
+		plugin "$1" ADD "$2" firewall "$4" "$2.result" > "$2.out" && return
+	cat "$2.result" "$2.out"
+	return 1
+}
+
+# fw_gone WHO POD N KEYS - and its end
+fw_gone()
+{
+	plugin "$1" DEL "$2" firewall "$4" "$2.result"
+	plugin ours DEL "$2" bridge "$(fw_bridge "$3")" "$2.result"
+	ip netns del "$2"
+}
+
+# reach FROM ADDRESS - "yes" or "no", for both families
+reach() { if in_pod "$1" ping -c 1 -W 0.3 "$2" > /dev/null 2>&1; then echo yes; else echo no; fi; }
+addr() { jq -r --arg f "$2" '[.ips[].address | split("/")[0] | select(contains(":") == ($f == "6"))][0]' "$1.result"; }
+
+# outside - a network beyond the node
+outside()
+{
+	ip netns add outside
+	ip link add up0 type veth peer name up1 netns outside
+	ip addr add 192.0.2.1/24 dev up0
+	ip addr add 2001:db8::1/64 dev up0 nodad
+	ip link set up0 up
+	ip -n outside addr add 192.0.2.2/24 dev up1
+	ip -n outside addr add 2001:db8::2/64 dev up1 nodad
+	ip -n outside link set up1 up
+	ip -n outside route add default via 192.0.2.1
+	ip -n outside -6 route add default via 2001:db8::1
+}
+
+forward_policy() { iptables -P FORWARD "$1" && ip6tables -P FORWARD "$1"; }
+
+# A host where FORWARD drops: only what pods begin, and answers, pass; what the administrator drops stays dropped.
+test_forward()
+{
+	local who pod f out
+	outside
+	for who in ours peer; do
+		nft flush ruleset
+		forward_policy DROP
+		pod=${id_prefix}f$who
+		succeeds "firewall: ADD by $who" fw_add $who "$pod" 5 '{}'
+		for f in 4 6; do
+			out=192.0.2.2
+			[ $f = 4 ] || out=2001:db8::2
+			# The node asks for neighbours from its link-local address, which is looked for duplicates first.
+			wait_for 5 in_pod "$pod" ping -c 1 -W 0.3 $out
+			equal "firewall: $who, IPv$f: pod to outside, outside to pod" "yes no" \
+				"$(reach "$pod" $out) $(reach outside "$(addr "$pod" $f)")"
+		done
+		succeeds "firewall: $who: CHECK" plugin $who CHECK "$pod" firewall '{}' "$pod.out"
+		iptables -A CNI-ADMIN -d 192.0.2.2 -j DROP
+		equal "firewall: $who: the administrator's chain decides first" no "$(reach "$pod" 192.0.2.2)"
+		iptables -F CNI-ADMIN
+		plugin $who DEL "$pod" firewall '{}' "$pod.result"
+		equal "firewall: $who: after DEL" no "$(reach "$pod" 192.0.2.2)"
+		plugin ours DEL "$pod" bridge "$(fw_bridge 5)" "$pod.result"
+		ip netns del "$pod"
+	done
+
+	# After an upgrade: ours deletes what upstream made.
+	nft flush ruleset
+	forward_policy DROP
+	fw_add peer "$pod" 5 '{}'
+	succeeds "firewall: DEL by ours of ADD by peer" plugin ours DEL "$pod" firewall '{}' "$pod.result"
+	equal "firewall: no rule of upstream's is left" "" "$(iptables -S CNI-FORWARD | grep -F "$net4"; ip6tables -S CNI-FORWARD | grep -F "$net6")"
+	fw_gone ours "$pod" 5 '{}'
+	nft flush ruleset
+
+	# Nothing but IPv4, and no iptables at all.
+	fw_add ours "$pod" 5 '{}'
+	succeeds "firewall: without iptables, CHECK" plugin ours CHECK "$pod" firewall '{"backend": "nonsense"}' "$pod.out"
+	equal "firewall: backend firewalld" 7 "$(plugin ours ADD "$pod" firewall '{"backend": "firewalld"}' "$pod.result" | jq .code)"
+	equal "firewall: without prevResult" "missing prevResult from earlier plugin" "$(plugin ours ADD "$pod" firewall '{}' | answer)"
+	fw_gone ours "$pod" 5 '{}'
+	ip netns del outside
+	ip link del cni5
+}
+
+# matrix - who reaches whom: a1, a2 on one bridge, b1 on the second, c1 on a third without a policy
+matrix()
+{
+	local from to row=
+	for from in a1 b1 c1; do
+		for to in a1 a2 b1 c1; do
+			[ $from = $to ] || row+="$from-$to:$(reach "$id_prefix$from" "$(addr "$id_prefix$to" 4)") "
+		done
+	done
+	echo "$row"
+}
+
+# The table under same-bridge must be upstream's; isolated, which upstream has since 1.6, also parts a1 and a2 when bridges
+# show their packets to the IP layer.
+test_policy()
+{
+	local who policy nf pod expected
+	declare -A found=()
+	for nf in 0 1; do
+		# Of the network namespace; not there without br_netfilter.
+		sysctl -qw net.bridge.bridge-nf-call-iptables=$nf 2> /dev/null || [ $nf = 0 ] || continue
+		for policy in peer:same-bridge ours:same-bridge ours:isolated; do
+			who=${policy%:*}
+			nft flush ruleset
+			for pod in a1:6 a2:6 b1:7; do
+				fw_add "$who" "$id_prefix${pod%:*}" "${pod#*:}" "{\"ingressPolicy\": \"${policy#*:}\"}"
+			done
+			fw_add "$who" "${id_prefix}c1" 8 '{}'
+			found[$policy]=$(matrix)
+			for pod in a1:6 a2:6 b1:7 c1:8; do fw_gone "$who" "$id_prefix${pod%:*}" "${pod#*:}" '{}'; done
+		done
+		equal "firewall: same-bridge, bridge-nf-call-iptables=$nf" "${found[peer:same-bridge]}" "${found[ours:same-bridge]}"
+		expected=${found[ours:same-bridge]}
+		[ $nf = 0 ] || expected=${expected/a1-a2:yes/a1-a2:no}
+		equal "firewall: isolated, bridge-nf-call-iptables=$nf" "$expected" "${found[ours:isolated]}"
+		if [[ $expected = *a1-b1:no*b1-a1:no* ]]; then ok "firewall: bridges are parted"; else not_ok "firewall: bridges are parted" no "$expected"; fi
+	done
+	nft flush ruleset
+	ip link del cni6
+	ip link del cni7
+	ip link del cni8
+}
+
 test_tuning
 clean "tuning" cni0 ""
 test_rates
 test_engine
 test_bandwidth_mixed
 clean "bandwidth" cni0 ""
+ip link del cni0
+test_forward
+test_policy
+clean "firewall" "" ""
 
 finish
