@@ -360,7 +360,7 @@ void store_last_set(struct store *s, unsigned int set, const struct ip_addr *add
 	(void)snprintf(name, sizeof(name), STORE_LAST_PREFIX "%u", set);
 	fd = openat(s->dirfd, name, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
 	if (fd < 0 || pwrite(fd, text, len, 0) != (ssize_t)len || ftruncate(fd, (off_t)len) < 0)
-		log_warn("%s/%s: %s", s->path, name, strerror(errno));
+		log_warn("%s/%s: %s", s->path, name, err_text(errno));
 }
 
 int store_read(struct store *s, const struct ip_addr *addr, struct store_entry *ret)
@@ -385,7 +385,7 @@ int store_each(struct store *s,
 		r = entry_load(s->dirfd, &entry.addr, &entry);
 		if (r < 0) {
 			if (r != -ENOENT)
-				log_warn("%s/%s: %s", s->path, d->d_name, strerror(-r));
+				log_warn("%s/%s: %s", s->path, d->d_name, err_text(-r));
 			r = 0;
 			continue;
 		}

@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/cleanup.h"
+
 static const char cut_mark[] = "...";
 
 /* A cut must not leave half of a UTF-8 sequence behind: the text goes into a JSON document. */
@@ -91,6 +93,59 @@ int(err_set)(struct err *e, int code, int no, const char *fmt, ...)
 	return no > 0 ? -no : -EINVAL;
 }
 
+/*
+ * What musl says in other words, as far as a file, a process, a socket or netlink can fail with it. glibc's words are
+ * also those of Go, in which upstream's plugins and runtimes speak, and those that people search for.
+ */
+const char *err_text(int no)
+{
+	static const struct {
+		int no;
+		char text[52]; /* no pointer: those would be relocated at each start */
+	} usual[] = {
+		{ EIO, "Input/output error" },
+		{ ECHILD, "No child processes" },
+		{ ENOMEM, "Cannot allocate memory" },
+		{ EBUSY, "Device or resource busy" },
+		{ EXDEV, "Invalid cross-device link" },
+		{ EMFILE, "Too many open files" },
+		{ ENOTTY, "Inappropriate ioctl for device" },
+		{ ESPIPE, "Illegal seek" },
+		{ EDOM, "Numerical argument out of domain" },
+		{ ERANGE, "Numerical result out of range" },
+		{ EDEADLK, "Resource deadlock avoided" },
+		{ ENAMETOOLONG, "File name too long" },
+		{ ELOOP, "Too many levels of symbolic links" },
+		{ ETIME, "Timer expired" },
+		{ EOVERFLOW, "Value too large for defined data type" },
+		{ ENOTUNIQ, "Name not unique on network" },
+		{ EILSEQ, "Invalid or incomplete multibyte or wide character" },
+		{ EUSERS, "Too many users" },
+		{ ENOTSOCK, "Socket operation on non-socket" },
+		{ EMSGSIZE, "Message too long" },
+		{ EOPNOTSUPP, "Operation not supported" },
+		{ EADDRINUSE, "Address already in use" },
+		{ EADDRNOTAVAIL, "Cannot assign requested address" },
+		{ ENETUNREACH, "Network is unreachable" },
+		{ ENETRESET, "Network dropped connection on reset" },
+		{ ECONNABORTED, "Software caused connection abort" },
+		{ EISCONN, "Transport endpoint is already connected" },
+		{ ENOTCONN, "Transport endpoint is not connected" },
+		{ ESHUTDOWN, "Cannot send after transport endpoint shutdown" },
+		{ ETOOMANYREFS, "Too many references: cannot splice" },
+		{ ETIMEDOUT, "Connection timed out" },
+		{ EHOSTUNREACH, "No route to host" },
+		{ EINPROGRESS, "Operation now in progress" },
+		{ EUCLEAN, "Structure needs cleaning" },
+		{ EDQUOT, "Disk quota exceeded" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(usual); i++)
+		if (usual[i].no == no)
+			return usual[i].text;
+	return strerror(no);
+}
+
 static int code_of_errno(int no)
 {
 	switch (no) {
@@ -106,7 +161,7 @@ static int code_of_errno(int no)
 
 int(err_sys)(struct err *e, int no, const char *fmt, ...)
 {
-	const char *reason = strerror(no);
+	const char *reason = err_text(no);
 	size_t reason_len = strlen(reason);
 	char msg[ERR_MSG_MAX];
 	size_t len, cap;

@@ -52,7 +52,14 @@ int err_set(struct err *e, int code, int no, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 
 /**
- * err_sys() - Fill an error for a failed system call: like err_set() with ": strerror(no)" appended
+ * err_text() - What an errno value means, in glibc's words whatever the C library is: use it instead of strerror()
+ *
+ * Return: a constant text, or for a rare value one that is valid until the next call.
+ */
+const char *err_text(int no);
+
+/**
+ * err_sys() - Fill an error for a failed system call: like err_set() with ": err_text(no)" appended
  *
  * The code is CNI_E_INTERNAL, except ENOMEM, EAGAIN, EBUSY and ETIMEDOUT: CNI_E_TRY_AGAIN.
  */

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/err.h"
 
 #define LINE_MAX_BYTES 1024
 
@@ -54,7 +55,7 @@ static void open_file(const char *path)
 		open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
 
 	if (fd < 0) {
-		log_warn("log file %s: %s", path, strerror(errno));
+		log_warn("log file %s: %s", path, err_text(errno));
 		return;
 	}
 	/* A plugin may be started with its standard descriptors closed: then this would become stdout. */

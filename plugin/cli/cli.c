@@ -5,6 +5,7 @@
 #include "cli/cli.h"
 
 #include "base/cleanup.h"
+#include "base/err.h"
 
 #include <errno.h>
 #include <string.h>
@@ -56,7 +57,7 @@ int cli_main(int argc, char **argv)
 		status = commands[i].run(argc - 1, argv + 1, stdout);
 		/* A full disk or a closed pipe must not look like success. */
 		if ((ferror(stdout) || fflush(stdout) != 0) && status == CLI_OK) {
-			(void)fprintf(stderr, "cnida: cannot write: %s\n", strerror(errno));
+			(void)fprintf(stderr, "cnida: cannot write: %s\n", err_text(errno));
 			status = CLI_FAILED;
 		}
 		return status;

@@ -28,7 +28,7 @@ static void look_at_plugins(struct diagnosis *d)
 
 	if (dir < 0) {
 		diagnose(d, FINDING_FAIL, "plugin folder", "run: cnida install", "%s: %s",
-		         d->bin_dir, strerror(errno));
+		         d->bin_dir, err_text(errno));
 		return;
 	}
 	if (fstatat(dir, "cnida", &installed, 0) < 0) {
@@ -74,7 +74,7 @@ static bool check_plugin(struct diagnosis *d, const char *file, const json_t *pl
 	if (access(path, X_OK) == 0)
 		return true;
 	diagnose(d, FINDING_FAIL, file, "install that plugin, or take it out of the configuration",
-	         "plugin \"%s\": %s: %s", type, path, strerror(errno));
+	         "plugin \"%s\": %s: %s", type, path, err_text(errno));
 	return false;
 }
 
@@ -140,7 +140,7 @@ static void look_at_confs(struct diagnosis *d)
 	if (n < 0)
 		diagnose(d, FINDING_FAIL, "network configuration",
 		         "run: cnida install --conflist FILE", "%s: %s", d->conf_dir,
-		         strerror(errno));
+		         err_text(errno));
 	else if (n == 0)
 		diagnose(d, FINDING_FAIL, "network configuration",
 		         "run: cnida install --conflist FILE", "%s has none: no pod can start",

@@ -128,7 +128,7 @@ void doctor_kernel(struct diagnosis *d)
 
 	if (home < 0 || unshare(CLONE_NEWNET) < 0) {
 		diagnose(d, FINDING_FAIL, "kernel: namespaces",
-		         "cnida needs CAP_SYS_ADMIN and CONFIG_NET_NS", "%s", strerror(errno));
+		         "cnida needs CAP_SYS_ADMIN and CONFIG_NET_NS", "%s", err_text(errno));
 		if (home >= 0)
 			(void)close(home);
 		return;

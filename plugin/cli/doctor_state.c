@@ -123,7 +123,7 @@ static void look_at_stores(struct diagnosis *d)
 	if (access(d->data_dir, W_OK) < 0)
 		diagnose(d, FINDING_FAIL, "address stores",
 		         "remount it writable or free space: no address can be taken", "%s: %s",
-		         d->data_dir, strerror(errno));
+		         d->data_dir, err_text(errno));
 	else
 		diagnose(d, FINDING_OK, "address stores", "", "%s is writable", d->data_dir);
 }

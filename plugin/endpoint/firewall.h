@@ -24,7 +24,7 @@ enum firewall_policy { FIREWALL_OPEN, FIREWALL_SAME_BRIDGE, FIREWALL_ISOLATED };
 struct firewall_conf {
 	enum firewall_policy policy;
 	const char *admin_chain; /* borrowed from the request */
-	bool firewalld;		 /* asked for by name */
+	bool firewalld;          /* asked for by name */
 };
 
 /* firewall_conf_parse() - 0, or -EINVAL with code 7 and @ret as far as it was read. */
@@ -42,10 +42,12 @@ int firewall_gc(const struct request *req, struct err *e);
  */
 
 /* firewall_apply() - 0, or -errno with nothing left of the pod's. */
-int firewall_apply(const struct request *req, const struct firewall_conf *conf, const struct result *res, struct err *e);
+int firewall_apply(const struct request *req, const struct firewall_conf *conf,
+                   const struct result *res, struct err *e);
 /* firewall_remove() - @res may be empty: then all elements are looked through. 1 if there was something, 0, or -errno. */
 int firewall_remove(const struct request *req, const struct result *res, struct err *e);
 /* firewall_verify() - The first thing that is missing, by name. */
-int firewall_verify(const struct request *req, const struct firewall_conf *conf, const struct result *res, struct err *e);
+int firewall_verify(const struct request *req, const struct firewall_conf *conf,
+                    const struct result *res, struct err *e);
 
 #endif

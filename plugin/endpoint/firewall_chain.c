@@ -16,16 +16,18 @@
 
 #define MISSING "missing prevResult from earlier plugin"
 
-static int parse(const struct request *req, struct firewall_conf *conf, struct chain *chain, struct err *e)
+static int parse(const struct request *req, struct firewall_conf *conf, struct chain *chain,
+                 struct err *e)
 {
 	int r = firewall_conf_parse(req, conf, e);
 
 	if (r < 0)
 		return r;
 	if (conf->firewalld)
-		return err_set(e, CNI_E_CONFIG, 0,
-			       "backend: \"firewalld\" is not supported: leave the key out, and add the pods' subnet to a zone once "
-			       "(firewall-cmd --permanent --zone=trusted --add-source=SUBNET)");
+		return err_set(
+			e, CNI_E_CONFIG, 0,
+			"backend: \"firewalld\" is not supported: leave the key out, and add the pods' subnet to a zone once "
+			"(firewall-cmd --permanent --zone=trusted --add-source=SUBNET)");
 	r = chain_read(req, MISSING, chain, e);
 	return r < 0 ? r : 0;
 }
@@ -71,7 +73,8 @@ static void result_of_record(const struct request *req, struct result *res)
 	memcpy(res->ifaces[0].name, rec.name, sizeof(rec.name));
 	res->n_ifaces = 1;
 	for (; res->n_ips < rec.n_ips && res->n_ips < RESULT_IPS_MAX; res->n_ips++)
-		res->ips[res->n_ips] = (struct result_ip){ .address = rec.ips[res->n_ips], .iface = -1 };
+		res->ips[res->n_ips] =
+			(struct result_ip) { .address = rec.ips[res->n_ips], .iface = -1 };
 }
 
 static void remove_upstream(const struct request *req, const struct result *res)
@@ -122,8 +125,9 @@ static bool is_valid(const struct request *req, const char *owner)
 	size_t i;
 
 	json_array_foreach(req->valid_attachments, i, item) {
-		(void)snprintf(valid, sizeof(valid), "%s %s %s", req->network, json_string_value(jget(item, "containerID")),
-			       json_string_value(jget(item, "ifname")));
+		(void)snprintf(valid, sizeof(valid), "%s %s %s", req->network,
+		               json_string_value(jget(item, "containerID")),
+		               json_string_value(jget(item, "ifname")));
 		if (strcmp(valid, owner) == 0)
 			return true;
 	}
@@ -136,7 +140,8 @@ static int collect(const char *owner, void *arg, struct err *e)
 	size_t len = strlen(g->req->network);
 
 	(void)e;
-	if (strncmp(owner, g->req->network, len) != 0 || owner[len] != ' ' || is_valid(g->req, owner) || g->n == GARBAGE_MAX)
+	if (strncmp(owner, g->req->network, len) != 0 || owner[len] != ' ' ||
+	    is_valid(g->req, owner) || g->n == GARBAGE_MAX)
 		return 0;
 	for (size_t i = 0; i < g->n; i++) {
 		if (strcmp(g->owners[i], owner) == 0)
@@ -153,9 +158,10 @@ int firewall_gc(const struct request *req, struct err *e)
 	int r;
 
 	if (!req->valid_attachments)
-		return err_set(e, CNI_E_CONFIG, 0,
-			       "cni.dev/valid-attachments: missing; GC without a list would remove every pod of network \"%s\"",
-			       req->network);
+		return err_set(
+			e, CNI_E_CONFIG, 0,
+			"cni.dev/valid-attachments: missing; GC without a list would remove every pod of network \"%s\"",
+			req->network);
 	r = nl_open(NETLINK_NETFILTER, &s, e);
 	do {
 		g.n = 0;

@@ -142,8 +142,11 @@ int link_each(struct nl_sock *s, int (*fn)(const struct link_info *link, void *a
 	return nl_ask(s, &b, dumped_link, NULL, &each, e);
 }
 
-/* The ioctls of network devices work on any socket, and a netlink socket is the one at hand. */
-static bool device_ioctl(const struct nl_sock *s, unsigned long request, const char *name,
+/*
+ * The ioctls of network devices work on any socket, and a netlink socket is the one at hand. Their numbers have 16
+ * bits, which suits both glibc's ioctl(), of an unsigned long, and musl's, of an int.
+ */
+static bool device_ioctl(const struct nl_sock *s, uint16_t request, const char *name,
                          struct ifreq *ifr)
 {
 	size_t len = strlen(name);

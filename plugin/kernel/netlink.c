@@ -196,7 +196,7 @@ static int fail(struct err *e, int no, const char *what, const char *text)
 		no == EBUSY || no == EAGAIN || no == ENOBUFS || no == ENOMEM || no == ETIMEDOUT;
 
 	return err_set(e, again ? CNI_E_TRY_AGAIN : CNI_E_INTERNAL, no, "%s: %s%s%s", what,
-	               strerror(no), *text ? ": " : "", text);
+	               err_text(no), *text ? ": " : "", text);
 }
 
 static int send_bytes(const struct nl_sock *s, const void *data, size_t len, const char *what,

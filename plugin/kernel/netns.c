@@ -69,7 +69,7 @@ int netns_open(const char *path, struct netns_id *ret_id, struct err *e)
 	if (fd == -EINVAL)
 		return err_set(e, CNI_E_NETNS, ENOENT,
 		               "failed to open netns \"%s\": it is no network namespace", path);
-	return err_set(e, CNI_E_NETNS, -fd, "failed to open netns \"%s\": %s", path, strerror(-fd));
+	return err_set(e, CNI_E_NETNS, -fd, "failed to open netns \"%s\": %s", path, err_text(-fd));
 }
 
 bool netns_is_own(const struct netns_id *id)

@@ -56,7 +56,13 @@ void ruleset_del_spoof(struct ruleset_txn *t, const char *port, const uint8_t ma
 int ruleset_commit(struct nl_sock *s, struct ruleset_txn *t, struct err *e);
 
 /* Which tables. */
-enum ruleset_table { RULESET_INET, RULESET_BRIDGE, RULESET_NETDEV, RULESET_HOSTPORT, RULESET_FIREWALL };
+enum ruleset_table {
+	RULESET_INET,
+	RULESET_BRIDGE,
+	RULESET_NETDEV,
+	RULESET_HOSTPORT,
+	RULESET_FIREWALL
+};
 
 /* ruleset_create() - Create a table with all its chains, rules and sets if it is not there, in one transaction that is
  * safe against others doing the same. 0 also when it is there. */

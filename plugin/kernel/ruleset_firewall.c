@@ -36,7 +36,8 @@ static int keep_owner(const struct nft_elem_info *el, void *arg, struct err *e)
 }
 
 /* 1 if it is there and that owner's. */
-static int has(struct nl_sock *s, const struct nft_set *set, const void *key, const char *owner, struct err *e)
+static int has(struct nl_sock *s, const struct nft_set *set, const void *key, const char *owner,
+               struct err *e)
 {
 	char found[RULESET_COMMENT_MAX + 1] = "", want[RULESET_COMMENT_MAX + 1];
 	int r = nft_get_elem(s, TABLE, set, key, keep_owner, found, e);
@@ -46,7 +47,8 @@ static int has(struct nl_sock *s, const struct nft_set *set, const void *key, co
 	return strcmp(found, cut_owner(owner, want)) == 0;
 }
 
-static int add(struct nl_sock *s, const struct nft_set *set, const void *key, const char *owner, struct err *e)
+static int add(struct nl_sock *s, const struct nft_set *set, const void *key, const char *owner,
+               struct err *e)
 {
 	char comment[RULESET_COMMENT_MAX + 1];
 	const struct nft_elem el = { .key = key, .comment = cut_owner(owner, comment) };
@@ -57,7 +59,8 @@ static int add(struct nl_sock *s, const struct nft_set *set, const void *key, co
 	return nft_commit(s, &b, e);
 }
 
-static int take(struct nl_sock *s, const struct nft_set *set, const void *key, const char *owner, struct err *e)
+static int take(struct nl_sock *s, const struct nft_set *set, const void *key, const char *owner,
+                struct err *e)
 {
 	struct nl_batch b;
 	struct err mine;
@@ -66,7 +69,8 @@ static int take(struct nl_sock *s, const struct nft_set *set, const void *key, c
 	if (r <= 0)
 		return r;
 	nft_begin(&b);
-	nft_del_elem(&b, TABLE, set, &(const struct nft_elem){ .key = key }, "remove from the firewall");
+	nft_del_elem(&b, TABLE, set, &(const struct nft_elem) { .key = key },
+	             "remove from the firewall");
 	r = nft_commit(s, &b, &mine);
 	if (r == -ENOENT) /* somebody was faster */
 		return 0;
@@ -76,7 +80,8 @@ static int take(struct nl_sock *s, const struct nft_set *set, const void *key, c
 }
 
 /* Add; make the table if there is none, and replace what an earlier owner left. */
-static int put(struct nl_sock *s, const struct nft_set *set, const void *key, const char *owner, struct err *e)
+static int put(struct nl_sock *s, const struct nft_set *set, const void *key, const char *owner,
+               struct err *e)
 {
 	int r = add(s, set, key, owner, e);
 
@@ -99,9 +104,38 @@ int firewall_add_pod(struct nl_sock *s, const struct ip_addr *pod, const char *o
 	return put(s, pod_set(pod), pod->bytes, owner, e);
 }
 
-int firewall_take_pod(struct nl_sock *s, const struct ip_addr *pod, const char *owner, struct err *e)
+int firewall_take_pods(struct nl_sock *s, const struct ip_addr *pods, size_t n, const char *owner,
+                       struct err *e)
 {
-	return take(s, pod_set(pod), pod->bytes, owner, e);
+	struct nl_batch b;
+	struct err mine;
+	int there = 0, r = 0;
+
+	nft_begin(&b);
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		r = has(s, pod_set(&pods[i]), pods[i].bytes, owner, e);
+		if (r <= 0)
+			continue;
+		nft_del_elem(&b, TABLE, pod_set(&pods[i]),
+		             &(const struct nft_elem) { .key = pods[i].bytes },
+		             "remove from the firewall");
+		there++;
+	}
+	if (r < 0 || there == 0)
+		return r < 0 ? r : 0;
+	r = nft_commit(s, &b, &mine);
+	if (r < 0 && r != -ENOENT) {
+		*e = mine;
+		return r;
+	}
+	/* Somebody was faster with one of them: then singly. */
+	for (size_t i = 0; r == -ENOENT && i < n; i++) {
+		int q = take(s, pod_set(&pods[i]), pods[i].bytes, owner, e);
+
+		if (q < 0)
+			return q;
+	}
+	return there;
 }
 
 int firewall_has_pod(struct nl_sock *s, const struct ip_addr *pod, const char *owner, struct err *e)
@@ -122,14 +156,26 @@ static struct pair_key with_itself(const char *link)
 	return key;
 }
 
-int firewall_set_apart(struct nl_sock *s, const char *link, bool joined, const char *owner, struct err *e)
+/* Of a bridge it nearly always is there, and asking costs less than a transaction that fails (as it takes the kernel
+ * a grace period to clean up after one). */
+static int need(struct nl_sock *s, const struct nft_set *set, const void *key, const char *owner,
+                struct err *e)
+{
+	int r = has(s, set, key, owner, e);
+
+	return r < 0 ? r : r > 0 ? 0 : put(s, set, key, owner, e);
+}
+
+int firewall_set_apart(struct nl_sock *s, const char *link, bool joined, const char *owner,
+                       struct err *e)
 {
 	const struct pair_key key = with_itself(link);
 	int r;
 
 	/* Joined first: else the bridge's own traffic would stop for a moment. */
-	r = joined ? put(s, &ruleset_joined, &key, owner, e) : take(s, &ruleset_joined, &key, NULL, e);
-	return r < 0 ? r : put(s, &ruleset_apart, key.in, owner, e);
+	r = joined ? need(s, &ruleset_joined, &key, owner, e)
+	           : take(s, &ruleset_joined, &key, NULL, e);
+	return r < 0 ? r : need(s, &ruleset_apart, key.in, owner, e);
 }
 
 int firewall_take_link(struct nl_sock *s, const char *link, const char *owner, struct err *e)
@@ -156,7 +202,8 @@ int firewall_is_apart(struct nl_sock *s, const char *link, bool joined, struct e
 
 /* Walks */
 
-static const struct nft_set *const all_sets[] = { &ruleset_pod4, &ruleset_pod6, &ruleset_apart, &ruleset_joined };
+static const struct nft_set *const all_sets[] = { &ruleset_pod4, &ruleset_pod6, &ruleset_apart,
+	                                          &ruleset_joined };
 
 #define TAKE_MAX 64
 
@@ -187,7 +234,8 @@ int firewall_take_owner(struct nl_sock *s, const char *owner, struct err *e)
 	int n = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(all_sets); i++) {
-		struct collect c = { .owner = cut_owner(owner, want), .key_len = all_sets[i]->key_len };
+		struct collect c = { .owner = cut_owner(owner, want),
+			             .key_len = all_sets[i]->key_len };
 		int r = nft_each_elem(s, TABLE, all_sets[i], collect, collect_again, &c, e);
 
 		for (size_t k = 0; r >= 0 && k < c.n; k++) {
@@ -212,7 +260,8 @@ static int one_owner(const struct nft_elem_info *el, void *arg, struct err *e)
 	return each->fn(el->comment, each->arg, e);
 }
 
-int firewall_each(struct nl_sock *s, int (*fn)(const char *owner, void *arg, struct err *e), void *arg, struct err *e)
+int firewall_each(struct nl_sock *s, int (*fn)(const char *owner, void *arg, struct err *e),
+                  void *arg, struct err *e)
 {
 	struct each_owner each = { fn, arg };
 	int r = 0;
@@ -248,21 +297,24 @@ static const struct nft_table *filter_table(sa_family_t family)
 }
 
 /* -m mark --mark 0x1000/0x1000 -j ACCEPT, with the match of iptables, which it lists whatever its version */
-static void add_own_chain(struct nl_batch *b, const struct nft_table *t, const char *chain, const char *admin)
+static void add_own_chain(struct nl_batch *b, const struct nft_table *t, const char *chain,
+                          const char *admin)
 {
-	const struct nft_expr to_admin[] = { NFT_COUNTER, NFT_VERDICT_TO(NFT_JUMP, admin), NFT_END };
-	const struct nft_expr accept[] = { NFT_XT_MARK(FIREWALL_MARK, FIREWALL_MARK), NFT_COUNTER, NFT_VERDICT(NF_ACCEPT),
-					   NFT_END };
+	const struct nft_expr to_admin[] = { NFT_COUNTER, NFT_VERDICT_TO(NFT_JUMP, admin),
+		                             NFT_END };
+	const struct nft_expr accept[] = { NFT_XT_MARK(FIREWALL_MARK, FIREWALL_MARK), NFT_COUNTER,
+		                           NFT_VERDICT(NF_ACCEPT), NFT_END };
 	const struct nft_rule rules[] = { { .exprs = to_admin }, { .exprs = accept } };
 
-	nft_add_chain(b, t, &(const struct nft_chain){ .name = chain, .rules = rules, .n_rules = 2 });
+	nft_add_chain(b, t,
+	              &(const struct nft_chain) { .name = chain, .rules = rules, .n_rules = 2 });
 }
 
 static void add_jump(struct nl_batch *b, const struct nft_table *t, const char *chain)
 {
 	const struct nft_expr jump[] = { NFT_COUNTER, NFT_VERDICT_TO(NFT_JUMP, chain), NFT_END };
 
-	nft_insert_rule(b, t, "FORWARD", &(const struct nft_rule){ .exprs = jump });
+	nft_insert_rule(b, t, "FORWARD", &(const struct nft_rule) { .exprs = jump });
 }
 
 int firewall_admit(struct nl_sock *s, sa_family_t family, const char *admin, struct err *e)
@@ -285,7 +337,7 @@ int firewall_admit(struct nl_sock *s, sa_family_t family, const char *admin, str
 		return r;
 	nft_begin(&b);
 	if (r == 0)
-		nft_add_chain(&b, t, &(const struct nft_chain){ .name = admin });
+		nft_add_chain(&b, t, &(const struct nft_chain) { .name = admin });
 	add_own_chain(&b, t, chain, admin);
 	add_jump(&b, t, chain);
 	r = nft_commit(s, &b, &mine);
@@ -310,7 +362,8 @@ static int look_for_jump(const struct nft_rule_info *rule, void *arg, struct err
 	return 0;
 }
 
-int firewall_admitted(struct nl_sock *s, sa_family_t family, const char *admin, const char **ret_missing, struct err *e)
+int firewall_admitted(struct nl_sock *s, sa_family_t family, const char *admin,
+                      const char **ret_missing, struct err *e)
 {
 	const struct nft_table *t = filter_table(family);
 	char chain[FIREWALL_CHAIN_MAX];

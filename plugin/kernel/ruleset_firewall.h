@@ -26,20 +26,25 @@
 #include "kernel/netlink.h"
 #include "kernel/ruleset.h"
 
-#define FIREWALL_MARK 0x1000U
+#define FIREWALL_MARK      0x1000U
 #define FIREWALL_CHAIN_MAX 29 /* of a name in iptables, with its NUL */
 
 /* @owner in all of these: "network container-id ifname", cut at RULESET_COMMENT_MAX; NULL: whoever's. */
 
 /* firewall_add_pod() - Makes the table if it is not there; replaces an earlier owner of the address. */
-int firewall_add_pod(struct nl_sock *s, const struct ip_addr *pod, const char *owner, struct err *e);
-/* firewall_take_pod() - 1 if it was removed, 0 if there is none or it is another owner's, or -errno. */
-int firewall_take_pod(struct nl_sock *s, const struct ip_addr *pod, const char *owner, struct err *e);
+int firewall_add_pod(struct nl_sock *s, const struct ip_addr *pod, const char *owner,
+                     struct err *e);
+/* firewall_take_pods() - In one transaction: each that removes something costs a grace period when its socket is closed. Number
+ * that was that owner's, or -errno. */
+int firewall_take_pods(struct nl_sock *s, const struct ip_addr *pods, size_t n, const char *owner,
+                       struct err *e);
 /* firewall_has_pod() - 1, 0 or -errno. */
-int firewall_has_pod(struct nl_sock *s, const struct ip_addr *pod, const char *owner, struct err *e);
+int firewall_has_pod(struct nl_sock *s, const struct ip_addr *pod, const char *owner,
+                     struct err *e);
 
 /* firewall_set_apart() - Keep a link (a bridge, a host veth) apart from the others. @joined: but not from itself. */
-int firewall_set_apart(struct nl_sock *s, const char *link, bool joined, const char *owner, struct err *e);
+int firewall_set_apart(struct nl_sock *s, const char *link, bool joined, const char *owner,
+                       struct err *e);
 /* firewall_take_link() - 1, 0 or -errno as above. */
 int firewall_take_link(struct nl_sock *s, const char *link, const char *owner, struct err *e);
 /* firewall_is_apart() - 1 as @joined says, 0 if not, or -errno. */
@@ -49,7 +54,8 @@ int firewall_is_apart(struct nl_sock *s, const char *link, bool joined, struct e
 int firewall_take_owner(struct nl_sock *s, const char *owner, struct err *e);
 
 /* firewall_each() - The owners of all elements, some more than once: for GC. A negative return ends it. */
-int firewall_each(struct nl_sock *s, int (*fn)(const char *owner, void *arg, struct err *e), void *arg, struct err *e);
+int firewall_each(struct nl_sock *s, int (*fn)(const char *owner, void *arg, struct err *e),
+                  void *arg, struct err *e);
 
 /**
  * firewall_admit() - Have iptables accept the mark
@@ -60,7 +66,8 @@ int firewall_each(struct nl_sock *s, int (*fn)(const char *owner, void *arg, str
  */
 int firewall_admit(struct nl_sock *s, sa_family_t family, const char *admin, struct err *e);
 /* firewall_admitted() - 1 (also if iptables is not in use), or 0 with *ret_missing: a chain whose rule is missing; static text. */
-int firewall_admitted(struct nl_sock *s, sa_family_t family, const char *admin, const char **ret_missing, struct err *e);
+int firewall_admitted(struct nl_sock *s, sa_family_t family, const char *admin,
+                      const char **ret_missing, struct err *e);
 
 /* firewall_firewalld() - Does firewalld with nftables run? It needs no D-Bus to see its table. 1, 0 or -errno. */
 int firewall_firewalld(struct nl_sock *s, struct err *e);

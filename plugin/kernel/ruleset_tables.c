@@ -297,29 +297,32 @@ const struct nft_set ruleset_joined = {
 };
 
 /* meta mark set meta mark & ~FIREWALL_MARK ^ xor */
-#define FIREWALL_SET_MARK(xor_value)                                                            \
-	NFT_META(NFT_META_MARK, NFT_REG(0)),                                                    \
-		{ .name = "bitwise",                                                            \
-		  .u32 = { { NFTA_BITWISE_SREG, NFT_REG(0) },                                   \
-			   { NFTA_BITWISE_DREG, NFT_REG(0) },                                   \
-			   { NFTA_BITWISE_LEN, 4 } },                                           \
-		  .data = { { .attr = NFTA_BITWISE_MASK,                                        \
-			      .len = 4,                                                         \
-			      .bytes = { NFT_HOST32(0xffffffff & ~FIREWALL_MARK) } },           \
-			    { .attr = NFTA_BITWISE_XOR,                                         \
-			      .len = 4,                                                         \
-			      .bytes = { NFT_HOST32(xor_value) } } } },                         \
-		{ .name = "meta",                                                               \
-		  .u32 = { { NFTA_META_KEY, NFT_META_MARK }, { NFTA_META_SREG, NFT_REG(0) } } }
+#define FIREWALL_SET_MARK(xor_value)                                                  \
+	NFT_META(NFT_META_MARK, NFT_REG(0)),                                          \
+		{ .name = "bitwise",                                                  \
+		  .u32 = { { NFTA_BITWISE_SREG, NFT_REG(0) },                         \
+		           { NFTA_BITWISE_DREG, NFT_REG(0) },                         \
+		           { NFTA_BITWISE_LEN, 4 } },                                 \
+		  .data = { { .attr = NFTA_BITWISE_MASK,                              \
+		              .len = 4,                                               \
+		              .bytes = { NFT_HOST32(0xffffffff & ~FIREWALL_MARK) } }, \
+		            { .attr = NFTA_BITWISE_XOR,                               \
+		              .len = 4,                                               \
+		              .bytes = { NFT_HOST32(xor_value) } } } },               \
+	{                                                                             \
+		.name = "meta",                                                       \
+		.u32 = { { NFTA_META_KEY, NFT_META_MARK },                            \
+			 { NFTA_META_SREG, NFT_REG(0) } }                             \
+	}
 #define FIREWALL_IS_MARKED                                                                      \
-	NFT_META(NFT_META_MARK, NFT_REG(0)),                                                    \
-		NFT_AND(NFT_REG(0), 4, NFT_HOST32(FIREWALL_MARK)),                              \
+	NFT_META(NFT_META_MARK, NFT_REG(0)), NFT_AND(NFT_REG(0), 4, NFT_HOST32(FIREWALL_MARK)), \
 		NFT_CMP(NFT_CMP_NEQ, NFT_REG(0), 4, 0, 0, 0, 0)
 /* ct state established,related */
-#define FIREWALL_IS_REPLY                                                                       \
-	NFT_CT(NFT_CT_STATE, NFT_REG(0)),                                                       \
-		NFT_AND(NFT_REG(0), 4,                                                          \
-	                NFT_HOST32(NF_CT_STATE_BIT(IP_CT_ESTABLISHED) | NF_CT_STATE_BIT(IP_CT_RELATED))), \
+#define FIREWALL_IS_REPLY                                               \
+	NFT_CT(NFT_CT_STATE, NFT_REG(0)),                               \
+		NFT_AND(NFT_REG(0), 4,                                  \
+	                NFT_HOST32(NF_CT_STATE_BIT(IP_CT_ESTABLISHED) | \
+	                           NF_CT_STATE_BIT(IP_CT_RELATED))),    \
 		NFT_CMP(NFT_CMP_NEQ, NFT_REG(0), 4, 0, 0, 0, 0)
 
 static const struct nft_rule firewall_rules[] = {

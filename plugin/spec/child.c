@@ -128,7 +128,7 @@ static int not_started(const struct child_job *job, int no, struct err *e)
 
 	return err_set(e, passing ? CNI_E_TRY_AGAIN : CNI_E_INTERNAL, no,
 	               "netplugin failed with no error message: exec %s: %s", job->path,
-	               strerror(no));
+	               err_text(no));
 }
 
 static int start(const struct child_job *job, struct child *c, struct err *e)

@@ -215,7 +215,7 @@ static int read_stdin(int fd, struct request *r, struct err *e)
 	if (n < 0) {
 		int no = errno;
 
-		return err_set(e, CNI_E_IO, no, "error reading from stdin: %s", strerror(no));
+		return err_set(e, CNI_E_IO, no, "error reading from stdin: %s", err_text(no));
 	}
 	r->text[r->text_len] = '\0';
 	return 0;

@@ -7,8 +7,9 @@
 #include <string.h>
 
 const struct cni_type *const cni_types[] = {
-	&type_cnida,  &type_bridge, &type_ptp,     &type_loopback,  &type_host_local,
-	&type_static, &type_tuning, &type_portmap, &type_bandwidth, &type_firewall, NULL,
+	&type_cnida,      &type_bridge,   &type_ptp,    &type_loopback,
+	&type_host_local, &type_static,   &type_tuning, &type_portmap,
+	&type_bandwidth,  &type_firewall, NULL,
 };
 
 const struct cni_type *cni_type_find(const char *name)

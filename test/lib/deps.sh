@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0-or-later
 # deps.sh - install the Debian packages that are missing: deps.sh GROUP...
+#	or unpack the source of one: deps.sh source PACKAGE FOLDER
 #
 # GROUP is build (what `make` needs), check (what the tests need) or lint. When nothing is missing this
 # costs one dpkg-query. Otherwise root installs, without recommended packages; others are told what to
@@ -10,7 +11,7 @@
 set -euo pipefail
 
 declare -A packages=(
-	[build]="gcc libc6-dev binutils libmnl-dev libnftnl-dev libjansson-dev"
+	[build]="gcc libc6-dev musl-dev binutils libmnl-dev libnftnl-dev libjansson-dev dpkg-dev"
 	[check]="libcriterion-dev containerd runc podman containernetworking-plugins golang-go
 		golang-github-appc-cni-dev nftables iptables iproute2 iputils-ping ethtool conntrack
 		tcpdump strace jq procps util-linux busybox hyperfine"
@@ -60,7 +61,46 @@ install_packages()
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@"
 }
 
-[ $# -gt 0 ] || die "usage: deps.sh build|check|lint ..."
+# fetch_source PACKAGE FOLDER - unpack Debian's source of it into FOLDER, which is replaced
+#
+# From where the machine's own packages come, with the same signatures: its lists of sources are read as lists of
+# source packages, beside the system's and without changing them, so that this needs no root. Lists that
+# cannot be had do not matter as long as the package is found. apt verifies the .dsc, dpkg-source what it names.
+fetch_source()
+{
+	local package=$1 folder=$2 work list
+	local -a options
+
+	command -v dpkg-source > /dev/null || die "no dpkg-source: install dpkg-dev"
+	mkdir -p "$(dirname "$folder")"
+	work=$(mktemp -d "$folder.XXXXXX")
+	# shellcheck disable=SC2064 # the path is known now
+	trap "rm -rf '$work'" EXIT
+	mkdir -p "$work/parts" "$work/lists/partial" "$work/cache/archives/partial"
+	for list in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
+		[ ! -f "$list" ] || sed -n 's/^deb[[:space:]]/deb-src /p' "$list" > "$work/parts/${list##*/}.list"
+	done
+	for list in /etc/apt/sources.list.d/*.sources; do
+		[ ! -f "$list" ] || sed 's/^Types:.*/Types: deb-src/' "$list" > "$work/parts/${list##*/}"
+	done
+	options=(-q -o Dir::Etc::SourceList=/dev/null -o "Dir::Etc::SourceParts=$work/parts"
+		-o "Dir::State::Lists=$work/lists" -o "Dir::Cache=$work/cache" -o APT::Sandbox::User=
+		-o Acquire::Languages=none -o Acquire::Retries=1
+		-o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20)
+	apt-get "${options[@]}" update || true
+	(cd "$work" && apt-get "${options[@]}" source --download-only "$package") ||
+		die "no source package $package"
+	dpkg-source -x "$work/$package"_*.dsc "$work/source" || die "the source package $package does not unpack"
+	rm -rf "$folder"
+	mv "$work/source" "$folder"
+}
+
+[ $# -gt 0 ] || die "usage: deps.sh build|check|lint ..., deps.sh source PACKAGE FOLDER"
+if [ "$1" = source ]; then
+	[ $# -eq 3 ] || die "usage: deps.sh source PACKAGE FOLDER"
+	fetch_source "$2" "$(realpath -m "$3")"
+	exit 0
+fi
 for group; do
 	[ -n "${packages[$group]:-}" ] || die "unknown group '$group' (build, check, lint)"
 done

@@ -55,6 +55,7 @@ Test(net_bandwidth, adds_checks_removes)
 	cr_assert_eq(count_one(&c), 0, "after DEL: expected no ifb device");
 	ok(bandwidth_del(&c.req, &e), &e);
 	result_free(&res);
+	chained_close(&c);
 }
 
 Test(net_bandwidth, without_limits_it_passes_on)
@@ -80,6 +81,7 @@ Test(net_bandwidth, without_limits_it_passes_on)
 		                  strstr(e.msg, "must be called as chained plugin"),
 		          "without prevResult: found %s", e.msg);
 	}
+	chained_close(&c);
 }
 
 /* As little as a runtime may give. */
@@ -104,6 +106,7 @@ Test(net_bandwidth, del_from_nothing)
 	ok(bandwidth_del(&req, &e), &e);
 	cr_assert_eq(count_one(&c), 0, "upstream's: expected no ifb device");
 	result_free(&res);
+	chained_close(&c);
 }
 
 /* A second interface of the container has a device of its own, and each DEL takes its own. */
@@ -136,6 +139,7 @@ Test(net_bandwidth, two_interfaces)
 	ok(bandwidth_del(&c.req, &e), &e);
 	cr_assert_eq(count_one(&c), 0, "expected no ifb device");
 	result_free(&res);
+	chained_close(&c);
 }
 
 static const struct {
@@ -176,6 +180,7 @@ Test(net_bandwidth, check_names_what_changed)
 		(void)!system("tc qdisc del dev host0 root 2> /dev/null");
 		result_free(&res);
 	}
+	chained_close(&c);
 }
 
 Test(net_bandwidth, gc_keeps_the_valid)
@@ -215,4 +220,5 @@ Test(net_bandwidth, gc_keeps_the_valid)
 		(void)!system("tc qdisc del dev host0 root");
 		result_free(&res);
 	}
+	chained_close(&c);
 }

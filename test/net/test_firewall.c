@@ -24,7 +24,8 @@ static void add(struct chained *c, const char *keys)
 
 	result_init(&res);
 	ok(firewall_add(chained_request(c, "firewall", keys), &res, &e), &e);
-	cr_assert(res.n_ifaces == 2 && res.n_ips == 1, "%s: the previous result is passed on", keys);
+	cr_assert(res.n_ifaces == 2 && res.n_ips == 1, "%s: the previous result is passed on",
+	          keys);
 	result_free(&res);
 }
 
@@ -38,14 +39,18 @@ Test(net_firewall, adds_checks_removes)
 
 	chained_open(&c);
 	add(&c, "");
-	cr_assert(shell("nft list set inet cnida_firewall pod4 | grep -q '10.1.2.3 comment \"net1 c1 eth0\"'"), "element");
+	cr_assert(
+		shell("nft list set inet cnida_firewall pod4 | grep -q '10.1.2.3 comment \"net1 c1 eth0\"'"),
+		"element");
 	cr_assert(!shell("nft list table ip filter 2> /dev/null"), "no table of iptables is made");
 	ok(firewall_check(&c.req, &e), &e);
 	add(&c, "");
 	ok(firewall_del(&c.req, &e), &e);
 	cr_assert(!shell(OURS), "after DEL");
 	ok(firewall_del(&c.req, &e), &e);
-	cr_assert(firewall_check(&c.req, &e) < 0 && strstr(e.msg, "10.1.2.3"), "CHECK after DEL: found %s", e.msg);
+	cr_assert(firewall_check(&c.req, &e) < 0 && strstr(e.msg, "10.1.2.3"),
+	          "CHECK after DEL: found %s", e.msg);
+	chained_close(&c);
 }
 
 Test(net_firewall, chain_in_iptables)
@@ -54,26 +59,34 @@ Test(net_firewall, chain_in_iptables)
 	struct err e = { 0 };
 
 	chained_open(&c);
-	cr_assert(shell("iptables-nft -P FORWARD DROP && iptables-nft -A FORWARD -s 192.0.2.9 -j ACCEPT && iptables-nft -N MINE && "
-	                "iptables-nft -A MINE -s 192.0.2.8 -j DROP"),
-	          "iptables");
+	cr_assert(
+		shell("iptables-nft -P FORWARD DROP && iptables-nft -A FORWARD -s 192.0.2.9 -j ACCEPT && iptables-nft -N MINE && "
+	              "iptables-nft -A MINE -s 192.0.2.8 -j DROP"),
+		"iptables");
 	add(&c, "\"iptablesAdminChainName\":\"MINE\"");
 	add(&c, "\"iptablesAdminChainName\":\"MINE\"");
 	add(&c, "");
-	cr_assert(shell("[ \"$(iptables-nft -S FORWARD | grep -c CNIDA-FORWARD)\" = 2 ] && iptables-nft -S FORWARD | tail -n 1 | grep -q 192.0.2.9"),
-	          "one jump for each administrator's chain, before the rules that were there");
-	cr_assert(shell("iptables-nft -S CNIDA-FORWARD | grep -qx -- '-A CNIDA-FORWARD -m mark --mark 0x1000/0x1000 -j ACCEPT'"),
-	          "iptables lists our rule");
-	cr_assert(shell("iptables-nft -S MINE | grep -q 192.0.2.8"), "the administrator's chain is left alone");
-	cr_assert(shell("iptables-nft-save | iptables-nft-restore"), "iptables can load what it saved");
+	cr_assert(
+		shell("[ \"$(iptables-nft -S FORWARD | grep -c CNIDA-FORWARD)\" = 2 ] && iptables-nft -S FORWARD | tail -n 1 | grep -q 192.0.2.9"),
+		"one jump for each administrator's chain, before the rules that were there");
+	cr_assert(
+		shell("iptables-nft -S CNIDA-FORWARD | grep -qx -- '-A CNIDA-FORWARD -m mark --mark 0x1000/0x1000 -j ACCEPT'"),
+		"iptables lists our rule");
+	cr_assert(shell("iptables-nft -S MINE | grep -q 192.0.2.8"),
+	          "the administrator's chain is left alone");
+	cr_assert(shell("iptables-nft-save | iptables-nft-restore"),
+	          "iptables can load what it saved");
 	ok(firewall_check(&c.req, &e), &e);
 	cr_assert(shell("iptables-nft -D FORWARD -j CNIDA-FORWARD"), "iptables");
-	cr_assert(firewall_check(&c.req, &e) < 0 && strstr(e.msg, "FORWARD"), "CHECK without the jump: found %s", e.msg);
+	cr_assert(firewall_check(&c.req, &e) < 0 && strstr(e.msg, "FORWARD"),
+	          "CHECK without the jump: found %s", e.msg);
 	cr_assert(shell("iptables-nft -F CNIDA-FORWARD"), "iptables");
-	cr_assert(firewall_check(&c.req, &e) < 0 && strstr(e.msg, "CNIDA-FORWARD"), "CHECK without the rules: found %s", e.msg);
+	cr_assert(firewall_check(&c.req, &e) < 0 && strstr(e.msg, "CNIDA-FORWARD"),
+	          "CHECK without the rules: found %s", e.msg);
 	cr_assert(shell("iptables-nft -X CNIDA-FORWARD"), "iptables");
 	add(&c, "");
 	ok(firewall_check(&c.req, &e), &e);
+	chained_close(&c);
 }
 
 Test(net_firewall, links_apart)
@@ -86,13 +99,19 @@ Test(net_firewall, links_apart)
 	chained_open(&c);
 	/* The first interface of the result is a veth here: a routed pod, whose element goes with it. */
 	add(&c, "\"ingressPolicy\":\"same-bridge\"");
-	cr_assert(shell("nft list set inet cnida_firewall apart | grep -q '\"host0\" comment \"net1 c1 eth0\"'"), "apart");
-	cr_assert(shell("nft list set inet cnida_firewall joined | grep -q '\"host0\" . \"host0\"'"), "joined");
+	cr_assert(
+		shell("nft list set inet cnida_firewall apart | grep -q '\"host0\" comment \"net1 c1 eth0\"'"),
+		"apart");
+	cr_assert(shell("nft list set inet cnida_firewall joined | grep -q '\"host0\" . \"host0\"'"),
+	          "joined");
 	ok(firewall_check(&c.req, &e), &e);
 	add(&c, "\"ingressPolicy\":\"isolated\"");
-	cr_assert(!shell("nft list set inet cnida_firewall joined | grep -q host0"), "no longer joined");
+	cr_assert(!shell("nft list set inet cnida_firewall joined | grep -q host0"),
+	          "no longer joined");
 	ok(firewall_check(&c.req, &e), &e);
-	cr_assert(firewall_check(chained_request(&c, "firewall", "\"ingressPolicy\":\"same-bridge\""), &e) < 0 &&
+	cr_assert(firewall_check(chained_request(&c, "firewall",
+	                                         "\"ingressPolicy\":\"same-bridge\""),
+	                         &e) < 0 &&
 	                  strstr(e.msg, "the ingressPolicy of host0"),
 	          "CHECK of another policy: found %s", e.msg);
 	ok(firewall_del(&c.req, &e), &e);
@@ -102,7 +121,9 @@ Test(net_firewall, links_apart)
 	json_array_clear(jget(req.prev_result, "interfaces"));
 	json_array_clear(jget(req.prev_result, "ips"));
 	result_init(&res);
-	cr_assert(firewall_add(&req, &res, &e) < 0 && e.code == CNI_E_CONFIG, "no interface: found %s", e.msg);
+	cr_assert(firewall_add(&req, &res, &e) < 0 && e.code == CNI_E_CONFIG,
+	          "no interface: found %s", e.msg);
+	chained_close(&c);
 }
 
 /* DEL without a previous result finds its elements by their owner, and only its own. */
@@ -130,6 +151,7 @@ Test(net_firewall, del_from_nothing)
 	ok(firewall_del(&req, &e), &e);
 	cr_assert(shell(OURS), "an address that another container has");
 	ok(firewall_del(&c.req, &e), &e);
+	chained_close(&c);
 }
 
 Test(net_firewall, refuses)
@@ -148,13 +170,17 @@ Test(net_firewall, refuses)
 	chained_open(&c);
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		result_init(&res);
-		cr_assert(firewall_add(chained_request(&c, "firewall", rows[i].keys), &res, &e) < 0 &&
+		cr_assert(firewall_add(chained_request(&c, "firewall", rows[i].keys), &res, &e) <
+		                          0 &&
 		                  e.code == CNI_E_CONFIG && strstr(e.msg, rows[i].part),
 		          "%s: found code %d %s", rows[i].keys, e.code, e.msg);
 	}
 	req = *chained_request(&c, "firewall", "");
 	req.prev_result = NULL;
-	cr_assert(firewall_add(&req, &res, &e) < 0 && strstr(e.msg, "missing prevResult from earlier plugin"), "found %s", e.msg);
+	cr_assert(firewall_add(&req, &res, &e) < 0 &&
+	                  strstr(e.msg, "missing prevResult from earlier plugin"),
+	          "found %s", e.msg);
+	chained_close(&c);
 }
 
 Test(net_firewall, gc_keeps_the_valid)
@@ -171,7 +197,9 @@ Test(net_firewall, gc_keeps_the_valid)
 	struct err e = { 0 };
 
 	chained_open(&c);
-	cr_assert(firewall_gc(chained_request(&c, "firewall", ""), &e) < 0 && e.code == CNI_E_CONFIG, "no list");
+	cr_assert(firewall_gc(chained_request(&c, "firewall", ""), &e) < 0 &&
+	                  e.code == CNI_E_CONFIG,
+	          "no list");
 	add(&c, "\"ingressPolicy\":\"same-bridge\"");
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		json_t *list = json_loads(rows[i].list, 0, NULL);
@@ -179,7 +207,9 @@ Test(net_firewall, gc_keeps_the_valid)
 		c.req.network = rows[i].network;
 		c.req.valid_attachments = list;
 		ok(firewall_gc(&c.req, &e), &e);
-		cr_assert(shell(OURS) == rows[i].left, "%s of %s: expected %d", rows[i].list, rows[i].network, rows[i].left);
+		cr_assert(shell(OURS) == rows[i].left, "%s of %s: expected %d", rows[i].list,
+		          rows[i].network, rows[i].left);
 		json_decref(list);
 	}
+	chained_close(&c);
 }

@@ -95,6 +95,7 @@ Test(net_tuning, adds_checks_and_puts_back)
 	is(&c, "after DEL", BEFORE);
 	del(&c, ALL);
 	result_free(&res);
+	chained_close(&c);
 }
 
 /* Two of them in one chain: DEL of either brings back what was there before both. */
@@ -108,6 +109,7 @@ Test(net_tuning, two_in_a_chain)
 	add(&c, ALL, AFTER);
 	del(&c, ALL);
 	is(&c, "after DEL", BEFORE);
+	chained_close(&c);
 }
 
 static const struct {
@@ -152,6 +154,7 @@ Test(net_tuning, failures_leave_nothing)
 		is(&c, failing[i].name, BEFORE);
 		cr_assert(access(BACKUP, F_OK) < 0, "%s: a backup stays", failing[i].name);
 	}
+	chained_close(&c);
 }
 
 static const struct {
@@ -191,6 +194,7 @@ Test(net_tuning, check_names_what_changed)
 		          e.msg);
 		del(&c, ALL);
 	}
+	chained_close(&c);
 }
 
 /* DEL with as little as a runtime may give, and in another namespace than ADD's. */
@@ -211,6 +215,7 @@ Test(net_tuning, del_always_succeeds)
 	is(&c, "without a namespace", AFTER);
 
 	add(&c, ALL, AFTER);
+	req = *chained_request(&c, "tuning", ALL);
 	req.netns = "/nonexistent";
 	ok(tuning_del(&req, &e), &e);
 	cr_assert(access(BACKUP, F_OK) < 0, "a backup stays");
@@ -236,4 +241,5 @@ Test(net_tuning, del_always_succeeds)
 	req.netns = "/proc/self/ns/net";
 	cr_assert(tuning_del(&req, &e) < 0 && e.code == CNI_E_NETNS,
 	          "our own namespace: expected code 8, found %d", e.code);
+	chained_close(&c);
 }
