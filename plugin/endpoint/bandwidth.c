@@ -74,7 +74,7 @@ int bandwidth_remove(struct nl_sock *host, const char *network, const char *cont
                      const char *ifname, bool later, struct err *e)
 {
 	char names[IFB_NAMES][IFNAMSIZ], owner[OWNER_MAX];
-	struct link_info ifb;
+	struct link_info ifb = { 0 };
 	int r;
 
 	ifb_names(network, container_id, ifname, names);
@@ -131,7 +131,7 @@ static int shape_egress(struct nl_sock *host, const struct bandwidth_conf *conf,
                         const struct request *req, const struct link_info *veth,
                         struct result_iface *ret_ifb, struct err *e)
 {
-	struct link_info ifb;
+	struct link_info ifb = { 0 };
 	struct err lost;
 	int r = need_ifb(host, req, veth->mtu, &ifb, e);
 
@@ -207,7 +207,7 @@ int bandwidth_verify(struct nl_sock *host, const struct bandwidth_conf *conf,
                      const struct request *req, const struct link_info *veth, struct err *e)
 {
 	char names[IFB_NAMES][IFNAMSIZ], owner[OWNER_MAX];
-	struct link_info ifb;
+	struct link_info ifb = { 0 };
 	int r = 0;
 
 	if (conf->ingress.rate)

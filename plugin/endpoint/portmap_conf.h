@@ -14,8 +14,8 @@
 
 #include "base/err.h"
 #include "base/ip.h"
+#include "base/json.h"
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 

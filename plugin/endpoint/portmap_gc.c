@@ -227,6 +227,8 @@ static int sweep_orphans(struct sweep *s, bool dry_run, struct err *e)
 		r = ruleset_each_hostport(&nft, collect_orphan, s, e);
 	for (size_t i = 0; r >= 0 && !dry_run && i < orphan.n; i++)
 		r = ruleset_take_hostports(&nft, &orphan.v[i], 1, owners[i], e);
+	s->orphan = NULL;
+	s->owners = NULL;
 	return r < 0 ? r : 0;
 }
 

@@ -10,7 +10,6 @@
 #include "kernel/sysctl.h"
 
 #include <errno.h>
-#include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/rtnetlink.h>
 #include <netinet/in.h>
 #include <stdio.h>
@@ -135,7 +134,7 @@ static bool choose(const struct conntrack *ct, void *arg)
 	}
 	if (!matches)
 		return false;
-	return c->added ? !ours && is_local(c, &ct->dst) : ours && (ct->status & IPS_DST_NAT);
+	return c->added ? !ours && is_local(c, &ct->dst) : ours && (ct->status & CONNTRACK_DST_NAT);
 }
 
 /* Distinct ports of a protocol and family; WALKS_MAX + 1 if there are more. */

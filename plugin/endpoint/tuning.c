@@ -233,7 +233,7 @@ static void update_result(const struct tuning *t, const struct chain *c, struct 
 int tuning_add(const struct request *req, struct result *ret, struct err *e)
 {
 	struct tuning t = { .req = req };
-	struct chain chain;
+	struct chain chain = { .pod = NULL };
 	int r = tuning_conf_parse(req, &t.conf, e);
 
 	if (r == 0)
@@ -376,7 +376,7 @@ static int check_inside(struct nl_sock *pod, void *arg, struct err *e)
 int tuning_check(const struct request *req, struct err *e)
 {
 	struct tuning t = { .req = req };
-	struct chain chain;
+	struct chain chain = { .pod = NULL };
 	int r = tuning_conf_parse(req, &t.conf, e);
 
 	if (r == 0)

@@ -14,6 +14,7 @@
 #include <inttypes.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define BACKUP_SIZE_MAX 131072
@@ -77,10 +78,11 @@ int tuning_backup_write(const char *dir, const struct request *req, const struct
 
 static void netns_from_text(const char *text, struct netns_id *ret)
 {
-	uint64_t dev, ino;
+	char *end;
+	uint64_t dev = strtoull(text, &end, 10);
 
-	if (sscanf(text, "%" SCNu64 ":%" SCNu64, &dev, &ino) == 2)
-		*ret = (struct netns_id) { .dev = dev, .ino = ino };
+	if (end != text && *end == ':' && end[1])
+		*ret = (struct netns_id) { .dev = dev, .ino = strtoull(end + 1, NULL, 10) };
 }
 
 static int from_json(const json_t *doc, struct tuning_backup *b, struct err *e)

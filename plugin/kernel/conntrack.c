@@ -8,8 +8,10 @@
 #include "kernel/conntrack.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <libmnl/libmnl.h>
+#include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <string.h>
@@ -17,6 +19,8 @@
 /* What of CTA_TUPLE_ORIG counts in a filtered walk (CTA_FILTER, Linux 5.8): not in the kernel's headers. */
 #define FILTER_PROTO_NUM      (1u << 3)
 #define FILTER_PROTO_DST_PORT (1u << 5)
+
+static_assert(CONNTRACK_DST_NAT == IPS_DST_NAT, "the kernel's bit");
 
 #define ROUND_MAX 512
 #define ROUNDS    16

@@ -11,13 +11,15 @@
 #include "base/ip.h"
 #include "kernel/netlink.h"
 
+#define CONNTRACK_DST_NAT (1U << 5) /* IPS_DST_NAT: the destination was translated */
+
 struct conntrack {
 	uint8_t proto;           /* IPPROTO_UDP, ... */
 	struct ip_addr src, dst; /* of the first packet, as it came */
 	uint16_t sport, dport;   /* host order */
 	struct ip_addr answers;  /* who answers: dst, or what it was translated to */
 	uint16_t answers_port;
-	uint32_t status; /* enum ip_conntrack_status */
+	uint32_t status; /* bits of enum ip_conntrack_status, see CONNTRACK_DST_NAT */
 	uint32_t id;
 	uint16_t zone;
 };
