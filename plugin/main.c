@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/err.h"
 #include "base/json.h"
+#include "base/json_arena.h"
 #include "base/log.h"
 #include "cli/cli.h"
 #include "kernel/netns.h"
@@ -261,5 +262,6 @@ int main(int argc, char **argv)
 	    strcmp(argv[1], "--version") != 0)
 		return cli_main(argc, argv);
 	guard();
+	json_arena_use();
 	serve(type);
 }

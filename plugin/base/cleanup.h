@@ -33,6 +33,10 @@ static inline void cleanup_closedir(DIR **dir)
 #define _cleanup_close_    __attribute__((cleanup(cleanup_close)))
 #define _cleanup_closedir_ __attribute__((cleanup(cleanup_closedir)))
 
+/* For big buffers that a function of theirs initialises: we are built with -ftrivial-auto-var-init=zero, which would touch all
+ * their pages, and a page that is touched for the first time costs as much as a small system call. */
+#define _uninitialized_ __attribute__((uninitialized))
+
 /* Hand a descriptor over to the caller: the variable that owned it is left empty (-1). */
 static inline int take_fd(int *fd)
 {

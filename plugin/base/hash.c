@@ -79,6 +79,9 @@ static uint64_t schedule(uint64_t w[static 16], unsigned int t)
 	return w[t % 16] += s0 + w[(t + 9) % 16] + s1;
 }
 
+/* The working variables a to h of round t. Each round moves them on by one: the names move instead of the values. */
+#define V(i) v[((i)-t) % 8]
+
 static void compress(uint64_t h[static 8], const uint8_t block[static BLOCK])
 {
 	uint64_t w[16], v[8];
@@ -86,15 +89,15 @@ static void compress(uint64_t h[static 8], const uint8_t block[static BLOCK])
 	memcpy(v, h, sizeof(v));
 	for (unsigned int t = 0; t < 80; t++) {
 		uint64_t word = t < 16 ? (w[t] = get_be64(block + (size_t)8 * t)) : schedule(w, t);
-		uint64_t s1 = rotr(v[4], 14) ^ rotr(v[4], 18) ^ rotr(v[4], 41);
-		uint64_t choice = (v[4] & v[5]) ^ (~v[4] & v[6]);
-		uint64_t t1 = v[7] + s1 + choice + round_constant[t] + word;
-		uint64_t s0 = rotr(v[0], 28) ^ rotr(v[0], 34) ^ rotr(v[0], 39);
-		uint64_t majority = (v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]);
+		uint64_t a = V(0), b = V(1), c = V(2), e = V(4);
+		uint64_t s1 = rotr(e, 14) ^ rotr(e, 18) ^ rotr(e, 41);
+		uint64_t choice = (e & V(5)) ^ (~e & V(6));
+		uint64_t t1 = V(7) + s1 + choice + round_constant[t] + word;
+		uint64_t s0 = rotr(a, 28) ^ rotr(a, 34) ^ rotr(a, 39);
+		uint64_t majority = (a & b) ^ (a & c) ^ (b & c);
 
-		memmove(v + 1, v, 7 * sizeof(v[0]));
-		v[4] += t1;
-		v[0] = t1 + s0 + majority;
+		V(3) += t1;
+		V(7) = t1 + s0 + majority; /* the next round's V(0) */
 	}
 	for (int i = 0; i < 8; i++)
 		h[i] += v[i];

@@ -33,7 +33,7 @@ static void put(struct text *t, const char *s, size_t n)
 	if (t->failed)
 		return;
 	if (t->cap - t->len <= n) {
-		size_t cap = 2 * (t->cap + n) + 256;
+		size_t cap = 2 * (t->cap + n) + 2048; /* most documents fit at once */
 		char *p = realloc(t->buf, cap);
 
 		if (!p) {

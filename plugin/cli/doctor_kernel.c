@@ -21,7 +21,7 @@ static void try_bridge(struct diagnosis *d, struct nl_sock *s)
 {
 	const struct bridge_spec spec = { .name = "probe0", .mac = mac_a };
 	struct link_info bridge;
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 	struct err e;
 
 	if (link_add_bridge(s, &spec, &e) < 0 || link_get(s, 0, "probe0", &bridge, &e) < 0) {
@@ -52,7 +52,7 @@ static void try_veth(struct diagnosis *d, struct nl_sock *s)
 		.peer_netns = ns,
 		.alias = "probe",
 	};
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 	struct err e;
 
 	nl_batch_init(&b);

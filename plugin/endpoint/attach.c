@@ -238,7 +238,7 @@ static int announce(struct attachment *a, struct err *e)
 static int mark_ready(struct attachment *a, struct err *e)
 {
 	a->rec.ready = true;
-	return record_write(&a->rec, e);
+	return record_mark_ready(a->rec.name, e);
 }
 
 static void add_interfaces(struct attachment *a)

@@ -120,7 +120,7 @@ static int shape(struct nl_sock *host, const struct bandwidth_limit *limit,
                  const struct link_info *link, uint32_t mtu, struct err *e)
 {
 	const struct tc_tbf tbf = bandwidth_bucket(limit, mtu);
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 
 	nl_batch_init(&b);
 	tc_add_tbf_msg(&b, link->ifindex, &tbf);
@@ -155,7 +155,7 @@ int bandwidth_apply(struct nl_sock *host, const struct bandwidth_conf *conf,
                     const struct request *req, const struct link_info *veth,
                     struct result_iface *ret_ifb, struct err *e)
 {
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 	struct err lost;
 	int r = 0;
 

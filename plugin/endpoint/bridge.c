@@ -62,7 +62,7 @@ static int create(struct attachment *a, struct err *e)
 /* Brings up what is down, promiscuous what is asked to be; nothing is sent when all is as it should be. */
 static int adjust(struct attachment *a, struct err *e)
 {
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 	bool up = a->bridge.flags & IFF_UP;
 	bool promisc = !a->conf.promisc || (a->bridge.flags & IFF_PROMISC);
 	bool filtering = !a->conf.has_vlans || a->bridge.vlan_filtering;
@@ -115,7 +115,7 @@ static int clear_the_way(struct attachment *a, const char *name, int ifindex,
 	int n = address_list(&a->host, ifindex, want->addr.family, list, NULL, BRIDGE_ADDRS_MAX, e);
 
 	for (int i = 0; i < n && i < BRIDGE_ADDRS_MAX; i++) {
-		struct nl_batch b;
+		_uninitialized_ struct nl_batch b;
 		int r;
 
 		if (!in_the_way(&list[i], want))
@@ -137,7 +137,7 @@ static int clear_the_way(struct attachment *a, const char *name, int ifindex,
 static int add_address(struct attachment *a, const char *name, int ifindex,
                        const struct ip_prefix *want, struct err *e)
 {
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 	int r;
 
 	/* The address is added first, so that the usual case (it is there) asks nothing else. */

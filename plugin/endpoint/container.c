@@ -166,7 +166,7 @@ static bool wants_dad(const struct attachment *a)
 
 static int configure_inside(struct attachment *a, struct err *e)
 {
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 	int r = nl_open(NETLINK_ROUTE, &a->pod, e);
 
 	if (r == 0)
@@ -213,7 +213,7 @@ int container_settle(struct attachment *a, struct err *e)
 
 int container_announce(struct attachment *a, struct err *e)
 {
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 
 	if (a->conf.disable_interface || a->res.n_ips == 0)
 		return 0;

@@ -52,7 +52,7 @@ static void fill(struct ruleset_txn *t, const struct record *r, enum change chan
 
 static int commit(struct nl_sock *s, const struct record *r, enum change change, struct err *e)
 {
-	struct ruleset_txn t;
+	_uninitialized_ struct ruleset_txn t;
 
 	ruleset_begin(&t);
 	fill(&t, r, change);
@@ -77,7 +77,7 @@ static int take_out_singly(struct nl_sock *s, const struct record *r, const char
 static int put_in_singly(struct nl_sock *s, const struct record *r, struct err *e)
 {
 	char owner[ELEMENTS_OWNER_MAX];
-	struct ruleset_txn t;
+	_uninitialized_ struct ruleset_txn t;
 	uint8_t mac[6];
 	int x = 0;
 

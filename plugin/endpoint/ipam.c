@@ -83,7 +83,7 @@ struct sweep_ops ipam_sweep_ops(void)
 static int add_host_local(const struct request *req, struct result *ret, struct err *e)
 {
 	struct sweep_ops ops = ipam_sweep_ops();
-	struct host_local cfg;
+	_uninitialized_ struct host_local cfg;
 	int r = host_local_parse(req, &cfg, e);
 
 	return r < 0 ? r : host_local_add(req, &cfg, &ops, ret, e);
@@ -122,7 +122,7 @@ int ipam_add(const struct request *req, const char *type, struct result *ret, st
 
 int ipam_del(const struct request *req, const char *type, struct err *e)
 {
-	struct host_local cfg;
+	_uninitialized_ struct host_local cfg;
 	struct err ignored;
 
 	switch (kind_of(type)) {
@@ -139,7 +139,7 @@ int ipam_del(const struct request *req, const char *type, struct err *e)
 
 int ipam_check(const struct request *req, const char *type, struct err *e)
 {
-	struct host_local cfg;
+	_uninitialized_ struct host_local cfg;
 	int r;
 
 	switch (kind_of(type)) {
@@ -155,7 +155,7 @@ int ipam_check(const struct request *req, const char *type, struct err *e)
 
 int ipam_status(const struct request *req, const char *type, struct err *e)
 {
-	struct host_local cfg;
+	_uninitialized_ struct host_local cfg;
 	int r;
 
 	switch (kind_of(type)) {
@@ -171,7 +171,7 @@ int ipam_status(const struct request *req, const char *type, struct err *e)
 
 int ipam_gc(const struct request *req, const char *type, struct err *e)
 {
-	struct host_local cfg;
+	_uninitialized_ struct host_local cfg;
 	int r;
 
 	switch (kind_of(type)) {

@@ -63,7 +63,7 @@ static int already_exists(const struct attachment *a, struct err *e)
 /* The kernel takes VLANs by index only, so the port must be there first. */
 static int set_vlans(struct attachment *a, struct err *e)
 {
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 
 	nl_batch_init(&b);
 	link_set_vlans_msg(&b, link_index(&a->host, a->rec.name), &a->conf.vlans, false);
@@ -72,7 +72,7 @@ static int set_vlans(struct attachment *a, struct err *e)
 
 static int try_create(struct attachment *a, struct err *e)
 {
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 	int r;
 
 	nl_batch_init(&b);
@@ -119,7 +119,7 @@ void pair_undo(struct attachment *a)
 int pair_route_ptp(struct attachment *a, struct err *e)
 {
 	int index = link_index(&a->host, a->rec.name);
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 	int r = 0;
 
 	nl_batch_init(&b);

@@ -10,7 +10,7 @@
 
 int reaper_mark(struct nl_sock *host, const char *name, struct err *e)
 {
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 	int r;
 
 	nl_batch_init(&b);

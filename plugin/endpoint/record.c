@@ -16,7 +16,10 @@
 
 #define RECORD_SIZE_MAX 65536
 #define RECORD_VERSION  1
-#define RECORDS_MAX     100000 /* of one walk: a bound, not a limit that a node reaches */
+/* "ready" is the first key and one digit, so that the end of an ADD changes one byte instead of writing the file anew. */
+#define READY_HEAD  "{\n    \"ready\": "
+#define READY_AT    (sizeof(READY_HEAD) - 1)
+#define RECORDS_MAX 100000 /* of one walk: a bound, not a limit that a node reaches */
 
 /* Text fields of a record: one table for writing and reading. */
 struct text_field {
@@ -42,7 +45,6 @@ struct bool_field {
 	size_t offset;
 };
 static const struct bool_field bool_fields[] = {
-	{ "ready", offsetof(struct record, ready) },
 	{ "masquerade", offsetof(struct record, masquerade) },
 	{ "spoofCheck", offsetof(struct record, spoof_check) },
 };
@@ -79,6 +81,7 @@ static json_t *to_json(const struct record *r)
 	json_t *doc = json_object();
 	int bad = 0;
 
+	bad |= jset(doc, "ready", json_integer(r->ready));
 	bad |= jset(doc, "v", json_integer(RECORD_VERSION));
 	for (size_t i = 0; i < ARRAY_SIZE(text_fields); i++) {
 		const char *value = (const char *)r + text_fields[i].offset;
@@ -156,8 +159,11 @@ static int text_from_json(const json_t *doc, const struct text_field *field, str
 
 static int from_json(const json_t *doc, struct record *r, struct err *e)
 {
-	int64_t version = 0, dev = 0, ino = 0, created = 0;
+	int64_t version = 0, ready = 0, dev = 0, ino = 0, created = 0;
 	int x = jget_int(doc, "", "v", RECORD_VERSION, RECORD_VERSION, &version, e);
+
+	if (x >= 0)
+		x = jget_int(doc, "", "ready", 0, 1, &ready, e);
 
 	for (size_t i = 0; x >= 0 && i < ARRAY_SIZE(text_fields); i++)
 		x = text_from_json(doc, &text_fields[i], r, e);
@@ -175,6 +181,7 @@ static int from_json(const json_t *doc, struct record *r, struct err *e)
 	if (x >= 0 && !*r->network)
 		return err_set(e, CNI_E_INTERNAL, EBADMSG, "no network");
 	r->netns_id = (struct netns_id) { .dev = (uint64_t)dev, .ino = (uint64_t)ino };
+	r->ready = ready;
 	r->created = created;
 	return x < 0 ? x : 0;
 }
@@ -205,6 +212,23 @@ int record_read(const char *name, struct record *ret, struct err *e)
 	if (dir < 0)
 		return errno == ENOENT ? -ENOENT : err_sys(e, errno, "open %s", RECORD_DIR);
 	return read_at(dir, name, ret, e);
+}
+
+int record_mark_ready(const char *name, struct err *e)
+{
+	char path[sizeof(RECORD_DIR) + 1 + IFNAMSIZ], head[READY_AT + 1];
+	_cleanup_close_ int fd = -1;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", RECORD_DIR, name);
+	fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(e, errno, "open %s", path);
+	if (pread(fd, head, sizeof(head), 0) != (ssize_t)sizeof(head) ||
+	    memcmp(head, READY_HEAD, READY_AT) != 0)
+		return err_set(e, CNI_E_INTERNAL, EBADMSG, "%s was changed by others", path);
+	if (pwrite(fd, "1", 1, READY_AT) != 1)
+		return err_sys(e, errno, "write %s", path);
+	return 0;
 }
 
 int record_delete(const char *name, struct err *e)

@@ -3,7 +3,7 @@
  * record.h - what this node has attached: one small file per attachment in /run/cnida/endpoints
  *
  * The file name is a hash of (network, container ID, interface), the same that names the host veth. It is written
- * before the first kernel object is made (state "adding") and replaced when ADD is done ("ready"): what a killed ADD
+ * before the first kernel object is made (state "adding") and marked when ADD is done ("ready"): what a killed ADD
  * left can always be found. /run does not survive a reboot, and neither does anything that a record describes.
  *
  * The content is JSON with the keys of struct record, and "v": 1. An unreadable record is reported by doctor and
@@ -51,6 +51,8 @@ void record_name(const char *network, const char *container_id, const char *ifna
 
 /* record_write() - Atomically; creates the folder (mode 0700). */
 int record_write(const struct record *r, struct err *e);
+/* record_mark_ready() - Of a record that was written: ADD is done. One byte of the file changes. */
+int record_mark_ready(const char *name, struct err *e);
 /* record_read() - -ENOENT WITHOUT filling @e if there is none; -EBADMSG if it cannot be understood. */
 int record_read(const char *name, struct record *ret, struct err *e);
 /* record_delete() - 0 also if there is none. */

@@ -89,7 +89,7 @@ static void remove_bridge(const struct shared *s, struct nl_sock *host)
 
 static void remove_addresses(const struct shared *s, struct nl_sock *host)
 {
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 	struct err e;
 
 	for (size_t i = 0; i < s->n_made_addr; i++) {

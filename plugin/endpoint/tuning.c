@@ -64,7 +64,7 @@ static int set_link(struct nl_sock *pod, const char *ifname, const struct tuning
                     struct err *e)
 {
 	struct ifinfomsg ifi = { .ifi_index = 0 };
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 
 	if (!changes_link(to))
 		return 0;

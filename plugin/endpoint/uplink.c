@@ -39,7 +39,7 @@ static int create(struct attachment *a, const char *name, struct err *e)
 		.master = a->bridge.ifindex,
 		.alias = "cnida: gateway of a VLAN",
 	};
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 	int r;
 
 	if (own_ns < 0)

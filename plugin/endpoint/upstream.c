@@ -239,7 +239,7 @@ static int clear_once(struct nl_sock *s, const struct place *p, const struct att
 {
 	struct search search = { .place = p, .a = a };
 	bool last;
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 	int r = 0;
 
 	if (p->chain)

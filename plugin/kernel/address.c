@@ -107,7 +107,7 @@ int address_list(struct nl_sock *s, int ifindex, sa_family_t family, struct ip_p
 		.ret_index = ret_index,
 		.max = max,
 	};
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 	int r;
 
 	nl_batch_init(&b);
@@ -155,7 +155,7 @@ static void restart_dad(void *arg)
 static int ask_dad(struct nl_sock *s, struct dad_state *state, struct err *e)
 {
 	const struct ifaddrmsg ifa = { .ifa_family = AF_INET6, .ifa_index = state->ifindex };
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 
 	restart_dad(state);
 	nl_batch_init(&b);

@@ -130,7 +130,7 @@ static void restart(void *arg)
 
 static int walk(struct nl_sock *s, struct round *round, struct err *e)
 {
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 	size_t tuple, proto, filter;
 
 	nl_batch_init(&b);
@@ -176,7 +176,7 @@ static void put_delete(struct nl_batch *b, const struct conntrack *ct)
 
 static int forget(struct nl_sock *s, const struct round *round, struct err *e)
 {
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 	struct err mine;
 
 	for (size_t from = 0; from < round->n; from += BATCH_MAX) {

@@ -91,7 +91,7 @@ static int got_link(const struct nlmsghdr *msg, void *arg, struct err *e)
 
 int link_get(struct nl_sock *s, int ifindex, const char *name, struct link_info *ret, struct err *e)
 {
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 	struct err why;
 	int r;
 
@@ -135,7 +135,7 @@ int link_each(struct nl_sock *s, int (*fn)(const struct link_info *link, void *a
               void *arg, struct err *e)
 {
 	struct each_link each = { .fn = fn, .arg = arg };
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 
 	nl_batch_init(&b);
 	begin_get(&b, NLM_F_DUMP, 0, "list the links");
@@ -260,7 +260,7 @@ static int delete (struct nl_sock *s, struct nl_batch *b, struct err *e)
 int link_del(struct nl_sock *s, const char *name, struct err *e)
 {
 	const struct ifinfomsg ifi = { 0 };
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 
 	if (strlen(name) >= IFNAMSIZ)
 		return -ENODEV;
@@ -273,7 +273,7 @@ int link_del(struct nl_sock *s, const char *name, struct err *e)
 int link_del_group(struct nl_sock *s, uint32_t group, struct err *e)
 {
 	const struct ifinfomsg ifi = { 0 };
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 
 	nl_batch_init(&b);
 	nl_begin(&b, RTM_DELLINK, 0, &ifi, sizeof(ifi), "delete the links of a group");

@@ -14,7 +14,7 @@
 int link_add_bridge(struct nl_sock *s, const struct bridge_spec *spec, struct err *e)
 {
 	const struct ifinfomsg ifi = { 0 };
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 	size_t info, data;
 
 	nl_batch_init(&b);
@@ -182,7 +182,7 @@ int link_get_vlans(struct nl_sock *s, int ifindex, struct port_vlans *ret, struc
 {
 	const struct br_vlan_msg bvm = { .family = AF_BRIDGE, .ifindex = (uint32_t)ifindex };
 	struct vlan_dump dump = { .ifindex = ifindex, .ret = ret };
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 
 	nl_batch_init(&b);
 	memset(ret, 0, sizeof(*ret));

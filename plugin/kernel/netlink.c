@@ -402,7 +402,7 @@ static void walk_one(struct walk *w, const struct nlmsghdr *msg, struct err *e)
 
 static int walk_answers(const struct nl_sock *s, struct walk *w, struct err *e)
 {
-	_Alignas(NLMSG_ALIGNTO) uint8_t buf[ANSWER_SIZE];
+	_uninitialized_ _Alignas(NLMSG_ALIGNTO) uint8_t buf[ANSWER_SIZE];
 
 	while (!w->ended) {
 		const struct nlmsghdr *msg = (const void *)buf;

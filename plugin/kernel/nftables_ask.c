@@ -128,7 +128,7 @@ int nft_get_elem(struct nl_sock *s, const struct nft_table *t, const struct nft_
 	struct elem_walk w = {
 		.fn = fn, .arg = arg, .key_len = set->key_len, .data_len = set->data_len
 	};
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 
 	nl_batch_init(&b);
 	nft_message(&b, NFT_MSG_GETSETELEM, 0, t->family, "look an nftables element up");
@@ -144,7 +144,7 @@ int nft_each_elem(struct nl_sock *s, const struct nft_table *t, const struct nft
 		               .arg = arg,
 		               .key_len = set->key_len,
 		               .data_len = set->data_len };
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 	int r;
 
 	nl_batch_init(&b);
@@ -226,7 +226,7 @@ int nft_each_rule(struct nl_sock *s, uint8_t family, const char *table, const ch
                   nft_rule_fn fn, void (*reset)(void *arg), void *arg, struct err *e)
 {
 	struct rule_walk w = { .fn = fn, .reset = reset, .arg = arg, .chain = chain };
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 	int r;
 
 	nl_batch_init(&b);
@@ -278,7 +278,7 @@ int nft_each_chain(struct nl_sock *s, uint8_t family, const char *table,
                    int (*fn)(const char *name, void *arg, struct err *e), void *arg, struct err *e)
 {
 	struct chain_walk w = { .fn = fn, .arg = arg, .table = table };
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 	int r;
 
 	nl_batch_init(&b);
@@ -293,7 +293,7 @@ int nft_each_chain(struct nl_sock *s, uint8_t family, const char *table,
 static int has(struct nl_sock *s, uint16_t msg, uint8_t family, const char *table, uint16_t attr,
                const char *name, struct err *e)
 {
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 
 	nl_batch_init(&b);
 	nft_message(&b, msg, 0, family, "look for an nftables object");

@@ -31,7 +31,7 @@ static int add_chain(struct nl_sock *s, const char *from, const char *ifb, int i
 		.rules = &rule,
 		.n_rules = 1,
 	};
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 
 	memcpy(exprs[0].data[0].bytes, &ifb_index, sizeof(ifb_index));
 	nft_begin(&b);
@@ -59,7 +59,7 @@ static int add_hook(const char *from, const char *ifb, int ifb_index, struct err
 
 static int add_filter(struct nl_sock *route, int from, int ifb, struct err *e)
 {
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 	struct err other;
 
 	/* If there is an ingress qdisc of another kind, the filter finds out whether it serves. */
@@ -87,7 +87,7 @@ int redirect_add(struct nl_sock *route, const char *from, int from_index, const 
 int redirect_del(const char *ifb, struct err *e)
 {
 	_cleanup_nl_ struct nl_sock s = { .fd = -1 };
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 	struct err mine;
 	int r = nl_open(NETLINK_NETFILTER, &s, e);
 

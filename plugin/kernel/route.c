@@ -230,7 +230,7 @@ int route_each(struct nl_sock *s, sa_family_t family, uint32_t table, int ifinde
 		.fn = fn,
 		.arg = arg,
 	};
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 	struct err why;
 	int r;
 

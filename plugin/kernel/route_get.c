@@ -26,7 +26,7 @@ int route_get(struct nl_sock *s, const struct ip_addr *dst, struct route_answer 
 {
 	const struct rtmsg hdr = { .rtm_family = (uint8_t)dst->family,
 		                   .rtm_dst_len = (uint8_t)ip_bits(dst->family) };
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 
 	*ret = (struct route_answer) { .ifindex = 0 };
 	nl_batch_init(&b);

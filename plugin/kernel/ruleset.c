@@ -94,7 +94,7 @@ static int need_net_chain(struct nl_sock *s, const struct ip_prefix *net, struct
 {
 	const struct nft_table *t = &ruleset_tables[RULESET_INET];
 	char name[NET_CHAIN_MAX];
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 	struct err mine;
 	int r;
 
@@ -257,7 +257,7 @@ void ruleset_del_spoof(struct ruleset_txn *t, const char *port, const uint8_t ma
 
 int ruleset_create(struct nl_sock *s, enum ruleset_table table, struct err *e)
 {
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 	struct err mine;
 	int r;
 
@@ -297,7 +297,7 @@ int ruleset_repair(struct nl_sock *s, enum ruleset_table table, struct err *e)
 {
 	const struct nft_table *t = &ruleset_tables[table];
 	const char *missing;
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 	int r = ruleset_intact(s, table, &missing, e);
 
 	if (r != 0)
@@ -315,7 +315,7 @@ int ruleset_repair(struct nl_sock *s, enum ruleset_table table, struct err *e)
 
 int ruleset_destroy_table(struct nl_sock *s, enum ruleset_table table, struct err *e)
 {
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 	struct err mine;
 	int r;
 
@@ -393,7 +393,7 @@ int ruleset_take_masquerade(struct nl_sock *s, const struct ip_addr *pod, const 
 	char found[RULESET_COMMENT_MAX + 1] = "", want[RULESET_COMMENT_MAX + 1];
 	struct answer a = { .owner = found };
 	struct ip_prefix was;
-	struct ruleset_txn t;
+	_uninitialized_ struct ruleset_txn t;
 	int r, len;
 
 	if (!map)
@@ -450,7 +450,7 @@ int ruleset_take_spoof(struct nl_sock *s, const char *port, struct err *e)
 {
 	const struct nft_table *table = &ruleset_tables[RULESET_BRIDGE];
 	const struct spoof_key key = make_spoof_key(port, (const uint8_t[6]) { 0 });
-	struct ruleset_txn t;
+	_uninitialized_ struct ruleset_txn t;
 	struct spoof_walk w = { .port = port, .t = &t };
 	int r;
 

@@ -52,7 +52,7 @@ static int add(struct nl_sock *s, const struct nft_set *set, const void *key, co
 {
 	char comment[RULESET_COMMENT_MAX + 1];
 	const struct nft_elem el = { .key = key, .comment = cut_owner(owner, comment) };
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 
 	nft_begin(&b);
 	nft_add_elem(&b, TABLE, set, &el, NLM_F_EXCL, "add to the firewall");
@@ -62,7 +62,7 @@ static int add(struct nl_sock *s, const struct nft_set *set, const void *key, co
 static int take(struct nl_sock *s, const struct nft_set *set, const void *key, const char *owner,
                 struct err *e)
 {
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 	struct err mine;
 	int r = has(s, set, key, owner, e);
 
@@ -107,7 +107,7 @@ int firewall_add_pod(struct nl_sock *s, const struct ip_addr *pod, const char *o
 int firewall_take_pods(struct nl_sock *s, const struct ip_addr *pods, size_t n, const char *owner,
                        struct err *e)
 {
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 	struct err mine;
 	int there = 0, r = 0;
 
@@ -321,7 +321,7 @@ int firewall_admit(struct nl_sock *s, sa_family_t family, const char *admin, str
 {
 	const struct nft_table *t = filter_table(family);
 	char chain[FIREWALL_CHAIN_MAX];
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 	struct err mine;
 	int r;
 

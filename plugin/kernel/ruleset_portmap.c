@@ -182,7 +182,7 @@ static void add_chain(struct nl_batch *b, const struct ip_prefix *pod)
 static int need_chain(struct nl_sock *s, const struct ip_prefix *pod, struct err *e)
 {
 	char name[CHAIN_MAX];
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 	struct err mine;
 	int r = nft_has_chain(s, TABLE->family, TABLE->name,
 	                      chain_of(pod, HOSTPORT_SNAT_LOCAL, name), e);
@@ -253,7 +253,7 @@ static void put_one(struct nl_batch *b, const struct hostport *hp, const struct 
 static int put_chunk(struct nl_sock *s, const struct hostport *v, size_t from, size_t to,
                      enum hostport_snat snat, const char *owner, struct err *e)
 {
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 
 	nft_begin(&b);
 	for (size_t i = from; i < to; i++)
@@ -405,7 +405,7 @@ int ruleset_take_hostports(struct nl_sock *s, const struct hostport *v, size_t n
                            struct err *e)
 {
 	char comment[RULESET_COMMENT_MAX + 1];
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 	int total = 0, r = 0;
 
 	cut_owner(owner, comment);

@@ -101,7 +101,7 @@ int tc_get_tbf(struct nl_sock *s, int ifindex, struct tc_tbf *ret, uint32_t *ret
                struct err *e)
 {
 	struct found_tbf found = { .found = false };
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 	int r;
 
 	nl_batch_init(&b);
@@ -153,7 +153,7 @@ static void add_ifb_msg(struct nl_batch *b, const char *name, uint32_t mtu)
 int tc_add_ifb(struct nl_sock *s, const char *name, uint32_t mtu, const char *alias, struct err *e)
 {
 	const struct ifinfomsg same = { .ifi_index = 0 };
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 	int r;
 
 	nl_batch_init(&b);
@@ -269,7 +269,7 @@ static int filter_answer(const struct nlmsghdr *msg, void *arg, struct err *e)
 
 int tc_has_redirect(struct nl_sock *s, int ifindex, int to, struct err *e)
 {
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 	int r;
 
 	nl_batch_init(&b);

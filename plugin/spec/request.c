@@ -23,7 +23,7 @@
 #include <strings.h>
 #include <unistd.h>
 
-#define READ_CHUNK        16384U
+#define READ_CHUNK        4096U
 #define VERSION_QUOTE_MAX 128
 
 #define FOR(verb)  (1U << (verb))

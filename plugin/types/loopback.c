@@ -37,7 +37,7 @@ static int open_pod(const struct request *req, struct nl_sock *ret, struct err *
 
 static int set_lo(struct nl_sock *pod, bool up, struct err *e)
 {
-	struct nl_batch b;
+	_uninitialized_ struct nl_batch b;
 
 	nl_batch_init(&b);
 	link_set_up_by_name_msg(&b, "lo", up);

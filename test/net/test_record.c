@@ -207,7 +207,7 @@ Test(record, damaged)
 		"{\"v\":1,\"network\":\"n\",\"ips\":[\"10.1.2.3\"]}",
 		"{\"v\":1,\"network\":\"n\",\"ips\":[5]}",
 		"{\"v\":1,\"network\":\"n\",\"ips\":\"10.1.2.3/24\"}",
-		"{\"v\":1,\"network\":\"n\",\"ready\":1}",
+		"{\"v\":1,\"network\":\"n\",\"ready\":2}",
 		"{\"v\":1,\"network\":\"n\",\"netnsIno\":-1}",
 		"{\"v\":1,\"network\":\"n\",\"ifname\":\"0123456789abcdef\"}",
 		"{\"v\":1,\"network\":\"n\"} x",
