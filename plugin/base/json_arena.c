@@ -9,6 +9,7 @@
 #include <stdalign.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/auxv.h>
 
 /* Pages of it that no tree reaches are never touched, so they cost nothing. */
@@ -38,10 +39,13 @@ static void arena_free(void *p)
 
 void json_arena_use(void)
 {
-	const size_t *random = (const void *)getauxval(AT_RANDOM);
+	const void *random = (const void *)getauxval(AT_RANDOM); /* of any alignment */
+	size_t seed;
 
 	json_set_alloc_funcs(arena_malloc, arena_free);
 	/* The kernel has handed random bytes over already: no need to open /dev/urandom for the hash seed. */
-	if (random)
-		json_object_seed(*random);
+	if (random) {
+		memcpy(&seed, random, sizeof(seed));
+		json_object_seed(seed);
+	}
 }

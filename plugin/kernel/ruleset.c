@@ -406,6 +406,9 @@ int ruleset_take_masquerade(struct nl_sock *s, const struct ip_addr *pod, const 
 	ruleset_begin(&t);
 	ruleset_del_masquerade(&t, &was);
 	r = ruleset_commit(s, &t, e);
+	/* Another process that takes out the same (see "Restoring" in endpoint/elements.c) may have been faster. */
+	if (r == -ENOENT)
+		return 0;
 	return r < 0 ? r : 1;
 }
 
@@ -464,6 +467,8 @@ int ruleset_take_spoof(struct nl_sock *s, const char *port, struct err *e)
 	if (r < 0 || !t.used)
 		return r < 0 ? r : 0;
 	r = ruleset_commit(s, &t, e);
+	if (r == -ENOENT) /* as above; what is left of it goes with the other's transaction */
+		return 0;
 	return r < 0 ? r : 1;
 }
 

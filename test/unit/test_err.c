@@ -177,8 +177,12 @@ Test(err, long_wraps)
 Test(err, text_is_that_of_glibc)
 {
 	for (int no = 0; no < 140; no++) {
-		const char *found = err_text(no), *want = strerror(no);
+		char found[128];
+		const char *want;
 
+		/* Both may use one buffer for numbers that have no text. */
+		(void)snprintf(found, sizeof(found), "%s", err_text(no));
+		want = strerror(no);
 		cr_expect(strcmp(found, want) == 0, "errno %d: \"%s\", expected \"%s\"", no, found,
 		          want);
 	}
