@@ -16,6 +16,10 @@
 /* STATUS is asked every few seconds under the runtime's lock: a foreign IPAM gets little time. */
 #define STATUS_TIMEOUT_MS 5000U
 
+/* A process serves one request. On the stack this would be 90 KB, of which the compiler touches every page (stack clash
+ * protection), and each first touch costs as much as a small system call. */
+static struct host_local cfg;
+
 enum ipam_kind { IPAM_HOST_LOCAL, IPAM_STATIC, IPAM_FOREIGN };
 
 static enum ipam_kind kind_of(const char *type)
@@ -83,7 +87,6 @@ struct sweep_ops ipam_sweep_ops(void)
 static int add_host_local(const struct request *req, struct result *ret, struct err *e)
 {
 	struct sweep_ops ops = ipam_sweep_ops();
-	_uninitialized_ struct host_local cfg;
 	int r = host_local_parse(req, &cfg, e);
 
 	return r < 0 ? r : host_local_add(req, &cfg, &ops, ret, e);
@@ -122,7 +125,6 @@ int ipam_add(const struct request *req, const char *type, struct result *ret, st
 
 int ipam_del(const struct request *req, const char *type, struct err *e)
 {
-	_uninitialized_ struct host_local cfg;
 	struct err ignored;
 
 	switch (kind_of(type)) {
@@ -139,7 +141,6 @@ int ipam_del(const struct request *req, const char *type, struct err *e)
 
 int ipam_check(const struct request *req, const char *type, struct err *e)
 {
-	_uninitialized_ struct host_local cfg;
 	int r;
 
 	switch (kind_of(type)) {
@@ -155,7 +156,6 @@ int ipam_check(const struct request *req, const char *type, struct err *e)
 
 int ipam_status(const struct request *req, const char *type, struct err *e)
 {
-	_uninitialized_ struct host_local cfg;
 	int r;
 
 	switch (kind_of(type)) {
@@ -171,7 +171,6 @@ int ipam_status(const struct request *req, const char *type, struct err *e)
 
 int ipam_gc(const struct request *req, const char *type, struct err *e)
 {
-	_uninitialized_ struct host_local cfg;
 	int r;
 
 	switch (kind_of(type)) {
