@@ -65,6 +65,7 @@ static bool unexpected(struct parser *p, const char *context)
 	return false;
 }
 
+/* Always returns NULL, or false. */
 static void *out_of_memory(struct parser *p)
 {
 	p->result = err_sys(p->err, ENOMEM, "decode JSON");
@@ -189,21 +190,37 @@ static size_t unescape(const char *s, size_t len, char *out)
 	return n;
 }
 
-/* malloc'ed and terminated, NULL on failure */
-static char *parse_string(struct parser *p, size_t *ret_len)
+/* A decoded string, terminated. Nearly all are short: an allocator that gives a page back as soon as its only
+ * block is freed (musl's) would make each of them a mapping. */
+struct string {
+	char *text;
+	size_t len;
+	char *large; /* malloc'ed, or NULL */
+	char small[512];
+};
+
+static void string_free(struct string *s)
+{
+	free(s->large);
+}
+#define _cleanup_string_ __attribute__((cleanup(string_free)))
+
+static bool parse_string(struct parser *p, struct string *ret)
 {
 	const char *start = p->at + 1;
-	size_t len;
-	char *out;
+	size_t len, need;
 
 	if (!skip_string(p))
-		return NULL;
+		return false;
 	len = (size_t)(p->at - 1 - start);
-	out = malloc(3 * len + 1);
-	if (!out)
+	need = 3 * len + 1;
+	if (need > sizeof(ret->small))
+		ret->large = malloc(need);
+	ret->text = need > sizeof(ret->small) ? ret->large : ret->small;
+	if (!ret->text)
 		return out_of_memory(p);
-	*ret_len = unescape(start, len, out);
-	return out;
+	ret->len = unescape(start, len, ret->text);
+	return true;
 }
 
 static bool skip_digits(struct parser *p, const char *context)
@@ -342,18 +359,17 @@ static json_t *parse_member_value(struct parser *p, const json_t *obj, const cha
 
 static bool parse_member(struct parser *p, json_t *obj)
 {
-	_cleanup_free_ char *key = NULL;
+	_uninitialized_ _cleanup_string_ struct string key;
 	json_t *value;
-	size_t len;
 
+	key.large = NULL;
 	if (peek(p) != '"')
 		return unexpected(p, "looking for beginning of object key string");
-	key = parse_string(p, &len);
-	if (!key)
+	if (!parse_string(p, &key))
 		return false;
-	if (strlen(key) != len) {
+	if (strlen(key.text) != key.len) {
 		p->result = err_set(p->err, CNI_E_DECODE, EINVAL,
-		                    "NUL character in object key \"%s\"", key);
+		                    "NUL character in object key \"%s\"", key.text);
 		return false;
 	}
 	skip_space(p);
@@ -361,12 +377,12 @@ static bool parse_member(struct parser *p, json_t *obj)
 		return unexpected(p, "after object key");
 	p->at++;
 	skip_space(p);
-	value = parse_member_value(p, obj, key);
+	value = parse_member_value(p, obj, key.text);
 	if (!value)
 		return false;
 	/* A repeated key moves to where it was repeated, for the sake of jget(). */
-	(void)json_object_del(obj, key);
-	if (json_object_set_new_nocheck(obj, key, value) == 0)
+	(void)json_object_del(obj, key.text);
+	if (json_object_set_new_nocheck(obj, key.text, value) == 0)
 		return true;
 	(void)out_of_memory(p);
 	return false;
@@ -408,14 +424,13 @@ static json_t *parse_container(struct parser *p)
 
 static json_t *parse_text(struct parser *p)
 {
-	_cleanup_free_ char *text = NULL;
+	_uninitialized_ _cleanup_string_ struct string s;
 	json_t *value;
-	size_t len;
 
-	text = parse_string(p, &len);
-	if (!text)
+	s.large = NULL;
+	if (!parse_string(p, &s))
 		return NULL;
-	value = json_stringn_nocheck(text, len);
+	value = json_stringn_nocheck(s.text, s.len);
 	return value ? value : out_of_memory(p);
 }
 

@@ -57,6 +57,7 @@ static void try_veth(struct diagnosis *d, struct nl_sock *s)
 
 	nl_batch_init(&b);
 	link_add_veth_msg(&b, &spec);
+	link_connect_msg(&b, &spec);
 	if (nl_do(s, &b, &e) < 0)
 		diagnose(d, FINDING_FAIL, "kernel: veth",
 		         "load or build the module \"veth\": no pod can be attached without it",

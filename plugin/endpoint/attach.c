@@ -134,7 +134,9 @@ static int foreign_addresses(struct attachment *a, struct err *e)
 
 	if (!*a->conf.ipam_type || ipam_is_own(a->conf.ipam_type))
 		return 0;
-	r = take_addresses(a, e);
+	r = pair_connect(a, e); /* dhcp asks through it */
+	if (r == 0)
+		r = take_addresses(a, e);
 	/* What the IPAM says of interfaces is about its own; ours replace it. */
 	return r < 0 ? r : record_write(&a->rec, e);
 }
@@ -183,14 +185,20 @@ static int ensure_bridge(struct attachment *a, struct err *e)
 	return a->conf.mode == MODE_BRIDGE ? bridge_ensure(a, e) : 0;
 }
 
+/* When it returns, both ends carry traffic. */
+static int connect_pair(struct attachment *a, struct err *e)
+{
+	int r = pair_connect(a, e);
+
+	if (r == 0 && !a->conf.disable_interface)
+		r = link_wait_port(&a->host, a->rec.name, PORT_TIMEOUT_MS, e);
+	return r < 0 ? r : container_wait_carrier(a, e);
+}
+
 static int gateways_on_node(struct attachment *a, struct err *e)
 {
-	int r = 0;
+	int r;
 
-	if (!a->conf.disable_interface)
-		r = link_wait_port(&a->host, a->rec.name, PORT_TIMEOUT_MS, e);
-	if (r < 0)
-		return r;
 	if (a->conf.mode == MODE_PTP)
 		return pair_route_ptp(a, e);
 	r = uplink_ensure(a, e);
@@ -317,6 +325,7 @@ static const struct step steps[] = {
 	{ foreign_addresses, undo_foreign_addresses, false },
 	{ resolve, NULL, false },
 	{ container_configure, NULL, false },
+	{ connect_pair, NULL, false },
 	{ gateways_on_node, NULL, false },
 	{ container_settle, NULL, false },
 	{ add_elements, undo_elements, true },

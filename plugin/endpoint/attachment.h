@@ -29,6 +29,7 @@ struct attachment {
 	struct nl_sock pod_events; /* address events there; only open with enabledad */
 	int netns;                 /* descriptor of the pod's namespace */
 	struct link_info bridge;   /* bridge mode */
+	bool connected;            /* the node's end is up */
 	uint8_t host_mac[6], mac[6];
 	uint32_t mtu; /* of the pair, as the kernel has it */
 	int pod_ifindex;

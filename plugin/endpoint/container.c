@@ -4,7 +4,10 @@
  *
  * Order matters. The link is still down when IPv6 is configured, so that no duplicate address detection has begun when it is
  * switched off; addresses are added before the link comes up, so that it never has carrier without them; routes come
- * last, since their gateways must be reachable. All of it is one batch.
+ * last, since their gateways must be reachable. All of it is one batch. Carrier comes when the node's end is connected.
+ *
+ * A pod without an IPv6 address keeps the kernel's IPv6 defaults: what we assign needs no detection, and writing a
+ * sysctl costs as much as adding the address does.
  */
 #include "endpoint/container.h"
 
@@ -20,13 +23,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DAD_TIMEOUT_MS 5000U /* as upstream */
+#define DAD_TIMEOUT_MS       5000U /* as upstream */
+#define CONTAINER_CARRIER_MS 2550U
 
 /* A per-interface IPv6 sysctl of a link that was made a moment ago, so written without a look at its value; where
- * /proc/sys is read-only, a value that is right already will do. A kernel without IPv6 has none, which only matters when
- * there is an address. */
-static int set_ipv6(const char *ifname, const char *name, const char *value, bool needed,
-                    struct err *e)
+ * /proc/sys is read-only, a value that is right already will do. */
+static int set_ipv6(const char *ifname, const char *name, const char *value, struct err *e)
 {
 	char key[128];
 	int r;
@@ -35,7 +37,7 @@ static int set_ipv6(const char *ifname, const char *name, const char *value, boo
 	r = sysctl_set(key, value, e);
 	if (r == -EROFS || r == -EACCES || r == -EPERM)
 		r = sysctl_ensure(key, value, e);
-	return r == -ENOENT && !needed ? 0 : r;
+	return r;
 }
 
 /* lo and a namespace's default may have IPv6 switched off; mostly they have not. */
@@ -59,20 +61,21 @@ static bool has_family(const struct attachment *a, sa_family_t family)
 static int configure_ipv6(const struct attachment *a, struct err *e)
 {
 	const char *ifname = a->req->ifname, *dad = a->conf.enable_dad ? "1" : "0";
-	bool v6 = has_family(a, AF_INET6);
-	int r = set_ipv6(ifname, "accept_dad", dad, v6, e);
+	int r = 0;
 
+	if (!has_family(a, AF_INET6))
+		return 0;
+	r = set_ipv6(ifname, "accept_dad", dad, e);
 	if (r == 0 && a->conf.enable_dad)
-		r = set_ipv6(ifname, "enhanced_dad", dad, v6, e);
-	if (r < 0 || !v6)
-		return r;
-	r = enable_ipv6("lo", e);
+		r = set_ipv6(ifname, "enhanced_dad", dad, e);
+	if (r == 0)
+		r = enable_ipv6("lo", e);
 	if (r == 0)
 		r = enable_ipv6(ifname, e);
 	if (r == 0)
-		r = set_ipv6(ifname, "keep_addr_on_down", "1", true, e);
+		r = set_ipv6(ifname, "keep_addr_on_down", "1", e);
 	if (r == 0)
-		r = set_ipv6(ifname, "ndisc_notify", "1", true, e);
+		r = set_ipv6(ifname, "ndisc_notify", "1", e);
 	return r;
 }
 
@@ -187,21 +190,42 @@ static int configure_inside(struct attachment *a, struct err *e)
 	return r < 0 ? r : nl_do(&a->pod, &b, e);
 }
 
-int container_configure(struct attachment *a, struct err *e)
+/* Runs @fn in the pod's namespace. */
+static int inside(struct attachment *a, int (*fn)(struct attachment *a, struct err *e),
+                  struct err *e)
 {
 	struct err lost;
 	int back, r = netns_enter(a->netns, &back, e);
 
 	if (r < 0)
 		return r;
-	r = configure_inside(a, e);
-	if (r < 0)
-		(void)err_wrap(e, "failed to configure %s in the container", a->req->ifname);
+	r = fn(a, e);
 	if (netns_leave(&back, &lost) < 0) {
 		*e = lost;
 		return lost.no ? -lost.no : -EINVAL;
 	}
 	return r;
+}
+
+int container_configure(struct attachment *a, struct err *e)
+{
+	int r = inside(a, configure_inside, e);
+
+	return r < 0 ? err_wrap(e, "failed to configure %s in the container", a->req->ifname) : 0;
+}
+
+static int wait_inside(struct attachment *a, struct err *e)
+{
+	return link_wait_port(&a->pod, a->req->ifname, CONTAINER_CARRIER_MS, e);
+}
+
+int container_wait_carrier(struct attachment *a, struct err *e)
+{
+	if (a->conf.disable_interface)
+		return 0;
+	/* Until the kernel has handled the event that the pair is connected, it drops what the pod sends. */
+	(void)link_sync_carrier(&a->pod, a->req->ifname);
+	return link_is_running(&a->pod, a->req->ifname) ? 0 : inside(a, wait_inside, e);
 }
 
 int container_settle(struct attachment *a, struct err *e)

@@ -32,9 +32,9 @@ int pair_choose_macs(struct attachment *a, struct err *e)
 	return r;
 }
 
-static void put_pair(const struct attachment *a, struct nl_batch *b)
+static struct veth_spec pair_spec(const struct attachment *a)
 {
-	struct veth_spec spec = {
+	return (struct veth_spec) {
 		.host_name = a->rec.name,
 		.host_mac = a->host_mac,
 		.peer_name = a->req->ifname,
@@ -44,13 +44,6 @@ static void put_pair(const struct attachment *a, struct nl_batch *b)
 		.master = a->conf.mode == MODE_BRIDGE ? a->bridge.ifindex : 0,
 		.alias = a->req->container_id,
 	};
-
-	link_add_veth_msg(b, &spec);
-	if (a->conf.mode != MODE_BRIDGE)
-		return;
-	/* Off is the kernel's default for a new port. */
-	if (a->conf.hairpin || a->conf.port_isolation)
-		link_set_port_msg(b, a->rec.name, a->conf.hairpin, a->conf.port_isolation);
 }
 
 static int already_exists(const struct attachment *a, struct err *e)
@@ -60,31 +53,18 @@ static int already_exists(const struct attachment *a, struct err *e)
 	               a->req->ifname, a->rec.name);
 }
 
-/* The kernel takes VLANs by index only, so the port must be there first. */
-static int set_vlans(struct attachment *a, struct err *e)
-{
-	_uninitialized_ struct nl_batch b;
-
-	nl_batch_init(&b);
-	link_set_vlans_msg(&b, link_index(&a->host, a->rec.name), &a->conf.vlans, false);
-	return nl_do(&a->host, &b, e);
-}
-
 static int try_create(struct attachment *a, struct err *e)
 {
+	struct veth_spec spec = pair_spec(a);
 	_uninitialized_ struct nl_batch b;
 	int r;
 
 	nl_batch_init(&b);
-	put_pair(a, &b);
+	link_add_veth_msg(&b, &spec);
 	r = nl_do(&a->host, &b, e);
-	if (r == -EEXIST && b.failed == 0)
-		return r;
-	if (r == 0 && a->conf.has_vlans)
-		r = set_vlans(a, e);
-	if (r < 0)
-		pair_undo(a); /* what followed the creation failed */
-	return r == -EEXIST ? -EINVAL : r;
+	if (r < 0 && r != -EEXIST)
+		pair_undo(a); /* made, but the kernel's answer was lost */
+	return r;
 }
 
 int pair_create(struct attachment *a, struct err *e)
@@ -105,6 +85,31 @@ int pair_create(struct attachment *a, struct err *e)
 		(void)snprintf(key, sizeof(key), "net/ipv6/conf/%s/accept_ra", a->rec.name);
 		(void)sysctl_set(key, "0", &(struct err) { 0 });
 	}
+	return r;
+}
+
+int pair_connect(struct attachment *a, struct err *e)
+{
+	struct veth_spec spec = pair_spec(a);
+	_uninitialized_ struct nl_batch b;
+	int r;
+
+	if (a->connected)
+		return 0;
+	nl_batch_init(&b);
+	link_connect_msg(&b, &spec);
+	if (a->conf.mode == MODE_BRIDGE) {
+		/* Off is the kernel's default for a new port. */
+		if (a->conf.hairpin || a->conf.port_isolation)
+			link_set_port_msg(&b, a->rec.name, a->conf.hairpin,
+			                  a->conf.port_isolation);
+		if (a->conf.has_vlans)
+			link_set_vlans_msg(&b, link_index(&a->host, a->rec.name), &a->conf.vlans,
+			                   false);
+	}
+	link_set_up_by_name_msg(&b, a->rec.name, true);
+	r = nl_do(&a->host, &b, e);
+	a->connected = r == 0;
 	return r;
 }
 

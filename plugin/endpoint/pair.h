@@ -9,9 +9,12 @@
 
 /* pair_choose_macs() - Both MACs, into @a and its record: the record must know them before anything is made. */
 int pair_choose_macs(struct attachment *a, struct err *e);
-/* pair_create() - The pair with names, MACs, MTU, bridge, port flags and VLANs, in one batch; the pod's end is down.
- * -EEXIST with upstream's text if the pod has an interface of that name. */
+/* pair_create() - The pair with names, MACs and MTU; both ends are down. -EEXIST with upstream's text if the pod has
+ * an interface of that name. */
 int pair_create(struct attachment *a, struct err *e);
+/* pair_connect() - The node's end gets its bridge, port flags and VLANs, then comes up: from here the pod can be heard.
+ * Does nothing the second time. */
+int pair_connect(struct attachment *a, struct err *e);
 /* pair_undo() - Remove it. */
 void pair_undo(struct attachment *a);
 

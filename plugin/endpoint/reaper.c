@@ -7,6 +7,7 @@
 #include "kernel/link.h"
 
 #include <errno.h>
+#include <sched.h>
 
 int reaper_mark(struct nl_sock *host, const char *name, struct err *e)
 {
@@ -23,17 +24,19 @@ int reaper_mark(struct nl_sock *host, const char *name, struct err *e)
 
 int reaper_run(struct nl_sock *host, struct err *e)
 {
-	int r = link_del_group(host, REAPER_GROUP, e);
+	int r;
 
+	/* Whoever else is tearing down marks first: one request then takes all, and only this one waits. */
+	(void)sched_yield();
+	r = link_del_group(host, REAPER_GROUP, e);
 	return r == -ENODEV ? 0 : r;
 }
 
 int reaper_remove(struct nl_sock *host, const char *name, struct err *e)
 {
-	int r = reaper_mark(host, name, e);
+	int there = reaper_mark(host, name, e), r;
 
-	if (r <= 0)
-		return r;
-	r = reaper_run(host, e);
-	return r < 0 ? r : 1;
+	/* Without the link there may be its ifb device, marked by the plugin before us in the chain. */
+	r = there < 0 ? there : reaper_run(host, e);
+	return r < 0 ? r : there;
 }

@@ -52,12 +52,14 @@ static int create(struct attachment *a, const char *name, struct err *e)
 	record_name("", a->conf.bridge, name, port);
 	nl_batch_init(&b);
 	link_add_veth_msg(&b, &spec);
+	link_connect_msg(&b, &spec);
 	r = nl_do(&a->host, &b, e);
 	if (r == -EEXIST && b.failed == 0) /* another ADD was faster */
 		return 0;
 	if (r == 0) {
 		nl_batch_init(&b);
 		link_set_vlans_msg(&b, link_index(&a->host, port), &vlans, false);
+		link_set_up_by_name_msg(&b, port, true);
 		link_set_up_by_name_msg(&b, name, true);
 		r = nl_do(&a->host, &b, e);
 	}

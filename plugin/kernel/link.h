@@ -46,6 +46,8 @@ int link_exists(struct nl_sock *s, const char *name, struct err *e);
 int link_index(const struct nl_sock *s, const char *name);
 /* link_mtu() - MTU of a name by ioctl; 0 if there is none. */
 uint32_t link_mtu(const struct nl_sock *s, const char *name);
+/* link_is_running() - Is the link up and operational (IFF_RUNNING)? By ioctl. */
+bool link_is_running(const struct nl_sock *s, const char *name);
 
 /* link_sync_carrier() - Have the kernel deliver a pending carrier event of a link NOW (ioctl ETHTOOL_GLINK:
  * ethtool_op_get_link() -> linkwatch_sync_dev()), so that a bridge port forwards when we return, without
@@ -81,10 +83,11 @@ struct veth_spec {
 	int master;              /* bridge of the host end; 0: none */
 	const char *alias;       /* of the host end */
 };
-/* link_add_veth_msg() - The pair in ONE message: names, MACs, MTU, one queue, namespace, master; the host end is
- * created up, the peer down. A second message sets alias and, for a bridge port, IPv6 address generation to none: in
- * time, since no address is generated without carrier. */
+/* link_add_veth_msg() - The pair in ONE message: names, MACs, MTU, one queue, namespace. Both ends are down. */
 void link_add_veth_msg(struct nl_batch *b, const struct veth_spec *spec);
+/* link_connect_msg() - The host end gets its alias and its bridge, and as a bridge port no IPv6 address. Bring it up
+ * afterwards, with link_set_up_by_name_msg(). */
+void link_connect_msg(struct nl_batch *b, const struct veth_spec *spec);
 
 /* link_up_msg() - Bring a link up. @arp_notify: also set net.ipv4.conf.<link>.arp_notify=1, in the same message. */
 void link_up_msg(struct nl_batch *b, int ifindex, bool arp_notify);

@@ -5,6 +5,9 @@
  * Everything that can be said at creation is said there, so neither end is ever seen half-made: no
  * temporary name, no move between namespaces, no MAC of the kernel's (which udev would replace,
  * since it is marked as random).
+ *
+ * The host end comes to its bridge and up only when the pod's end is configured. What the pod's kernel sends at that time
+ * (multicast reports, router solicitations) would otherwise be flooded to every other pod while we wait.
  */
 #include "kernel/link.h"
 
@@ -66,24 +69,28 @@ static void put_no_address_generation(struct nl_batch *b)
 
 void link_add_veth_msg(struct nl_batch *b, const struct veth_spec *spec)
 {
-	const struct ifinfomsg up = { .ifi_flags = IFF_UP, .ifi_change = IFF_UP }, same = { 0 };
-	bool quiet = spec->master && has_ipv6(spec->mtu);
+	const struct ifinfomsg down = { 0 };
 
-	nl_begin(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &up, sizeof(up),
+	nl_begin(b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, &down, sizeof(down),
 	         "create the veth pair");
 	put_end(b, spec->host_name, spec->host_mac, spec->mtu);
-	if (spec->master)
-		nl_put_u32(b, IFLA_MASTER, (uint32_t)spec->master);
 	put_veth(b, spec);
+}
 
-	/* What the kernel does not take at creation. The host end has no carrier until its peer
-	 * is up, so no link-local address was generated yet. */
-	if (!spec->alias && !quiet)
+void link_connect_msg(struct nl_batch *b, const struct veth_spec *spec)
+{
+	const struct ifinfomsg same = { 0 };
+	bool quiet = spec->master && has_ipv6(spec->mtu);
+
+	if (!spec->alias && !spec->master)
 		return;
-	nl_begin(b, RTM_SETLINK, 0, &same, sizeof(same), "set up the host end of the veth pair");
+	nl_begin(b, RTM_SETLINK, 0, &same, sizeof(same), "connect the host end of the veth pair");
 	nl_put_str(b, IFLA_IFNAME, spec->host_name);
 	if (spec->alias)
 		nl_put(b, IFLA_IFALIAS, spec->alias, strlen(spec->alias));
+	if (spec->master)
+		nl_put_u32(b, IFLA_MASTER, (uint32_t)spec->master);
+	/* In time: no address is generated before the link is up. */
 	if (quiet)
 		put_no_address_generation(b);
 }

@@ -101,6 +101,8 @@ static inline int space_add_veth(struct space *s)
 
 	nl_batch_init(&b);
 	link_add_veth_msg(&b, &spec);
+	link_connect_msg(&b, &spec);
+	link_set_up_by_name_msg(&b, spec.host_name, true);
 	ok(nl_do(&s->node, &b, &e), &e);
 	return link_index(&s->pod, SPACE_POD);
 }

@@ -120,6 +120,8 @@ Test(link, veth)
 	spec.mtu = 1400;
 	nl_batch_init(&b);
 	link_add_veth_msg(&b, &spec);
+	link_connect_msg(&b, &spec);
+	link_set_up_by_name_msg(&b, spec.host_name, true);
 	space_send(&s.node, &b);
 
 	host = space_link(&s.node, SPACE_HOST);
@@ -178,6 +180,8 @@ Test(link, veth_refused)
 			spec.peer_netns = s.node.fd; /* a socket */
 		nl_batch_init(&b);
 		link_add_veth_msg(&b, &spec);
+		link_connect_msg(&b, &spec);
+		link_set_up_by_name_msg(&b, spec.host_name, true);
 		r = nl_do(&s.node, &b, &e);
 		cr_expect(r == -rows[i].no && b.failed == 0, "%s: expected %d, found %d: %s",
 		          rows[i].name, -rows[i].no, r, e.msg);
@@ -222,6 +226,8 @@ Test(link, veth_ipv6)
 			spec.master = 0;
 		nl_batch_init(&b);
 		link_add_veth_msg(&b, &spec);
+		link_connect_msg(&b, &spec);
+		link_set_up_by_name_msg(&b, spec.host_name, true);
 		ok(nl_do(&s.node, &b, &e), &e);
 		link_up_msg(&b, link_index(&s.pod, SPACE_POD), true);
 		space_send(&s.pod, &b);
@@ -286,6 +292,8 @@ Test(link, port_forwards_after_sync_carrier)
 		spec.host_name = host;
 		spec.peer_name = pod;
 		link_add_veth_msg(&b, &spec);
+		link_connect_msg(&b, &spec);
+		link_set_up_by_name_msg(&b, spec.host_name, true);
 		link_set_group_msg(&b, host, GROUP);
 		space_send(&s.node, &b);
 		link_up_msg(&b, link_index(&s.pod, pod), false);
@@ -369,6 +377,8 @@ Test(link, group)
 		spec.host_name = host;
 		spec.peer_name = pod;
 		link_add_veth_msg(&b, &spec);
+		link_connect_msg(&b, &spec);
+		link_set_up_by_name_msg(&b, spec.host_name, true);
 		if (i)
 			link_set_group_msg(&b, host, GROUP);
 	}

@@ -40,6 +40,8 @@ static void make_port(struct nl_sock *s)
 	nl_batch_init(&b);
 	link_up_msg(&b, link.ifindex, false);
 	link_add_veth_msg(&b, &veth);
+	link_connect_msg(&b, &veth);
+	link_set_up_by_name_msg(&b, veth.host_name, true);
 	cr_assert_eq(nl_do(s, &b, &e), 0, "%s", e.msg);
 	(void)close(veth.peer_netns);
 }
