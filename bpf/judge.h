@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * judge.h - what the policy image says about one direction of a new connection
+ *
+ * All of it is arithmetic inside one map value. Whatever the image holds, an offset is cut down to the value's size, so
+ * the verifier accepts every access, and a damaged image gives wrong verdicts but no wild reads. Tables start at
+ * multiples of their entries' size.
+ */
+#ifndef CNIDA_BPF_JUDGE_H
+#define CNIDA_BPF_JUDGE_H
+
+#include "bpf/maps.h"
+
+#include <bpf/bpf_endian.h>
+#include <bpf/bpf_helpers.h>
+
+#define JUDGE_STEPS 20 /* of a binary search: 2^20 entries are more than an image can hold */
+
+/* The entry of @size bytes (a power of two) at @off. */
+inline_always const void *image_at(const void *image, __u32 off, __u32 size)
+{
+	return (const __u8 *)image + (off & (image_size - size));
+}
+
+/*
+ * @step if @a <= @b, else 0: without a branch. A branch would cost the processor a wrong guess at every second step of a search,
+ * and the verifier two states at each, which differ in what they know of @b.
+ */
+inline_always __u32 step_if_le(__u32 a, __u32 b, __u32 step)
+{
+	__u64 less = (__u64)b - a; /* its upper half is all ones if b < a */
+
+	__asm__ volatile("" : "+r"(less));
+	return step & ~(__u32)(less >> 32);
+}
+
+/* The same of 128 bits. */
+inline_always __u32 step_if_le6(const __u64 a[2], __u64 high, __u64 low, __u32 step)
+{
+	__u32 after = (__u32)(a[0] > high) | ((__u32)(a[0] == high) & (__u32)(a[1] > low));
+
+	__asm__ volatile("" : "+r"(after));
+	return step & (after - 1);
+}
+
+inline_always __u32 range_key(const struct image_range *r)
+{
+	return (__u32)r->proto << 16 | r->first;
+}
+
+/* Does a list of ranges hold @want (protocol << 16 | port)? */
+inline_always int list_holds(const struct image_header *h, const struct image_cell *cell, __u32 want)
+{
+	const struct image_range *r;
+	__u32 at = cell->first, n = cell->n;
+
+	if (n == 0)
+		return 0;
+	/* The last range that begins at or before @want. */
+	for (int i = 0; i < JUDGE_STEPS && n > 1; i++) {
+		__u32 half = n / 2;
+
+		r = image_at(h, h->ranges.offset + (at + half) * sizeof(*r), sizeof(*r));
+		at += step_if_le(range_key(r), want, half);
+		n -= half;
+	}
+	r = image_at(h, h->ranges.offset + at * sizeof(*r), sizeof(*r));
+	if (r->proto == RANGE_ALL_PROTO)
+		return 1;
+	return r->proto == want >> 16 && r->first <= (want & 0xffff) && (want & 0xffff) <= r->last;
+}
+
+/* Does the set allow peers of this very class? */
+static __attribute__((noinline)) int cell_allows(const void *image, __u32 set, __u32 class, __u32 want)
+{
+	const struct image_header *h = image;
+	__u32 slot = image_hash(set, class), n = h->cells.n;
+
+	if (n == 0)
+		return 0;
+	for (__u32 i = 0; i < IMAGE_PROBES; i++) {
+		const struct image_cell *c =
+			image_at(h, h->cells.offset + ((slot + i) & (n - 1)) * sizeof(*c), sizeof(*c));
+
+		if (c->set == 0)
+			return 0;
+		if (c->set == set && c->class == class)
+			return list_holds(h, c, want);
+	}
+	return 0;
+}
+
+inline_always __u32 block4_class(const struct image_header *h, __u32 addr)
+{
+	const struct image_block4 *b;
+	__u32 at = 0, n = h->blocks4.n, off = h->blocks4.offset;
+
+	if (n == 0)
+		return 0;
+	for (int i = 0; i < JUDGE_STEPS && n > 1; i++) {
+		__u32 half = n / 2;
+
+		b = image_at(h, off + (at + half) * sizeof(*b), sizeof(*b));
+		at += step_if_le(b->first, addr, half);
+		n -= half;
+	}
+	b = image_at(h, off + at * sizeof(*b), sizeof(*b));
+	return b->class;
+}
+
+/* Entries have 24 bytes, so the cut is at multiples of 8, and 32 bytes before the end. */
+inline_always const struct image_block6 *block6_at(const struct image_header *h, __u32 i)
+{
+	__u32 off = h->blocks6.offset + i * (__u32)sizeof(struct image_block6);
+
+	if (off > image_size - sizeof(struct image_block6))
+		off = 0;
+	return (const void *)((const __u8 *)h + off);
+}
+
+inline_always __u32 block6_class(const struct image_header *h, const struct in6 *addr)
+{
+	__u64 high = (__u64)bpf_ntohl(addr->word[0]) << 32 | bpf_ntohl(addr->word[1]);
+	__u64 low = (__u64)bpf_ntohl(addr->word[2]) << 32 | bpf_ntohl(addr->word[3]);
+	__u32 at = 0, n = h->blocks6.n;
+
+	if (n == 0)
+		return 0;
+	for (int i = 0; i < JUDGE_STEPS && n > 1; i++) {
+		const struct image_block6 *b = block6_at(h, at + n / 2);
+
+		at += step_if_le6(b->first, high, low, n / 2);
+		n -= n / 2;
+	}
+	return block6_at(h, at)->class;
+}
+
+inline_always int addr_is4(const struct in6 *a)
+{
+	return a->word[0] == 0 && a->word[1] == 0 && a->word[2] == bpf_htonl(0xffff);
+}
+
+static __attribute__((noinline)) __u32 block_class(const void *image, const struct in6 *addr)
+{
+	return addr_is4(addr) ? block4_class(image, bpf_ntohl(addr->word[3])) :
+				block6_class(image, addr);
+}
+
+/* Class of a pod of another node, 0 if the address is nobody's. */
+static __attribute__((noinline)) __u32 host_class(const void *image, const struct in6 *addr)
+{
+	const struct image_header *h = image;
+	__u32 n = h->hosts.n, slot;
+
+	if (n == 0)
+		return 0;
+	slot = image_hash_in6(addr);
+	for (__u32 i = 0; i < IMAGE_PROBES; i++) {
+		const struct image_host *e =
+			image_at(h, h->hosts.offset + ((slot + i) & (n - 1)) * sizeof(*e), sizeof(*e));
+
+		if (e->class == 0)
+			return 0;
+		if (e->addr.word[3] == addr->word[3] && e->addr.word[2] == addr->word[2] &&
+		    e->addr.word[1] == addr->word[1] && e->addr.word[0] == addr->word[0])
+			return e->class;
+	}
+	return 0;
+}
+
+/*
+ * judge() - May a pod whose rule set for this direction is @set talk to the peer?
+ * @class:	of the peer as a pod, 0 if it is none
+ * @want:	protocol << 16 | port
+ */
+static __attribute__((noinline)) int judge(const void *image, __u32 set, __u32 class,
+					   const struct in6 *addr, __u32 want)
+{
+	if (set == 0)
+		return 1;
+	if (class && cell_allows(image, set, class, want))
+		return 1;
+	if (cell_allows(image, set, 0, want))
+		return 1;
+	class = block_class(image, addr);
+	return class && cell_allows(image, set, class, want);
+}
+
+#endif

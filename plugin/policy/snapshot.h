@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * snapshot.h - the policy objects as they were applied: the node's memory over reboots
+ *
+ * /var/lib/cnida/policy/snapshot: one line with version, digest, length and time, then what object_text.h makes of
+ * the objects, which is a Kubernetes List again (`tail -n +2`). Written under another name, synced and renamed: after a power
+ * cut it is the old one or the new one. What does not fit its digest is never used: without a policy that is
+ * known to be the right one nothing may be opened.
+ */
+#ifndef CNIDA_POLICY_SNAPSHOT_H
+#define CNIDA_POLICY_SNAPSHOT_H
+
+#include "base/err.h"
+#include "base/hash.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define SNAPSHOT_DIR  "/var/lib/cnida/policy"
+#define SNAPSHOT_NAME "snapshot"
+#define SNAPSHOT_PATH SNAPSHOT_DIR "/" SNAPSHOT_NAME
+
+struct snapshot {
+	char *file;       /* owned: the whole file, terminated */
+	const char *text; /* in it: the objects */
+	size_t len;       /* of the text */
+	int64_t applied;  /* seconds since the epoch */
+	uint8_t digest[SHA512_SIZE];
+};
+
+void snapshot_free(struct snapshot *s);
+
+/* snapshot_exists() - Is there one, good or bad? One system call: 1, 0, or -errno when that cannot be told. */
+int snapshot_exists(struct err *e);
+
+/**
+ * snapshot_read() - Read and verify
+ *
+ * Return: 0; -ENOENT WITHOUT filling @e if there is none; -EBADMSG with code 11 and what to do if it is damaged or of another
+ * version; another -errno.
+ */
+int snapshot_read(struct snapshot *ret, struct err *e);
+
+/* snapshot_write() - Replace it. @applied as above. ret_digest: SHA-512 of the text. */
+int snapshot_write(const char *text, size_t len, int64_t applied,
+                   uint8_t ret_digest[static SHA512_SIZE], struct err *e);
+/* snapshot_remove() - 0 also if there is none. */
+int snapshot_remove(struct err *e);
+
+/* For tests: the same over a buffer that holds a whole file, which @ret takes over on success. */
+int snapshot_parse(char *file, size_t size, struct snapshot *ret, struct err *e);
+/* snapshot_format() - The whole file, to be freed. */
+int snapshot_format(const char *text, size_t len, int64_t applied,
+                    uint8_t ret_digest[static SHA512_SIZE], char **ret, size_t *ret_size,
+                    struct err *e);
+
+#endif
