@@ -125,17 +125,32 @@ JANSSONOBJ := $(patsubst %,$(B)/obj/musl/jansson/%.o,dump error hashtable hashta
 	pack_unpack strbuffer strconv utf value version)
 # test/unit and test/net are Criterion tests: one program per folder, linked with the product without main.c.
 SUITES := $(foreach s,unit net,$(if $(wildcard test/$(s)/*.c),$(s)))
-ALONE := test/bench/ipam_scale.c
+ALONE := test/bench/ipam_scale.c test/bench/nothing.c
 suite_obj = $(patsubst %.c,$(B)/obj/%.o,$(filter-out $(ALONE),$(sort $(wildcard test/$(1)/*.c))))
 # test/plugin (black-box tests of a plugin folder) and test/bench run plugins from outside: one program each,
-# plain only, with test/lib/. test/bench/ipam_scale.c is a program of its own that needs the product.
+# plain only, with test/lib/. test/bench/ipam_scale.c is a program of its own that needs the product,
+# nothing.c one that shows what starting an executable like the product costs.
 PROBES := $(if $(SAN),,$(foreach s,plugin bench,$(if $(wildcard test/$(s)/*.c),$(s))))
+# test/conformance scores any plugin folder, in nodes of its own.
+CONFORMANCE := $(if $(SAN),,$(if $(wildcard test/conformance/*.c),$(B)/test/cni-conformance))
 TESTLIB := $(B)/obj/test/lib.a
-TESTOBJ := $(foreach s,$(SUITES) lib plugin bench,$(call suite_obj,$(s)))
+# test/policy/README.md: cases with real pods and packets. Runs the plugins from outside, as the probes do.
+MATRIX := $(patsubst %,$(B)/obj/test/policy/%.o,case flows manifest matrix matrix_case matrix_judge probe \
+	probe_sctp probe_tcp probe_udp service topology topology_tools)
+LEAK := $(patsubst %,$(B)/obj/test/policy/%.o,leak manifest topology topology_tools traffic)
+# The oracle, what plays cases and what makes worlds are linked into the unit tests; policy-generate writes the
+# suites of cases that no hand wrote into test/policy/ of the output folder.
+policy_obj = $(patsubst %,$(B)/obj/test/policy/%.o,$(1))
+ORACLE := $(call policy_obj,oracle case play)
+GENERATE := $(ORACLE) $(call policy_obj,generate derive cyclonus cyclonus_changes large)
+WORLDS := $(call policy_obj,compiled shrink world_objects worlds)
+suite_extra = $(if $(filter unit,$(1)),$(ORACLE) $(WORLDS))
+TESTOBJ := $(foreach s,$(SUITES) lib plugin bench conformance,$(call suite_obj,$(s))) $(GENERATE) $(WORLDS)
 
 BIN := $(if $(SAN),$(B)/cnida,$(B)/bin/cnida)
 LINKS := $(TYPES:%=$(dir $(BIN))%)
-TESTBIN := $(SUITES:%=$(B)/test/%) $(PROBES:%=$(B)/test/%)
+TESTBIN := $(SUITES:%=$(B)/test/%) $(PROBES:%=$(B)/test/%) $(if $(SAN),,$(B)/test/policy-matrix $(B)/test/policy-leak \
+	$(B)/test/policy/.made) $(CONFORMANCE)
 
 .PHONY: all tests deps deps-build deps-check deps-lint demo check bench lint format install clean help FORCE
 .DELETE_ON_ERROR:
@@ -254,10 +269,11 @@ $(TESTLIB): $(call suite_obj,lib)
 
 # One rule per suite, since each has objects of its own.
 define suite_rule
-$$(B)/test/$(1): $$(call suite_obj,$(1)) $$(LIBOBJ) $$(if $$(SAN),,$$(LIBMNL))
+$$(B)/test/$(1): $$(call suite_obj,$(1)) $$(call suite_extra,$(1)) $$(LIBOBJ) $$(if $$(SAN),,$$(LIBMNL))
 	@mkdir -p $$(@D)
 	$$(call say,LD,$$@)
-	$$(Q)$$(CC) $$(LDFLAGS_TEST) -o $$@ $$(call suite_obj,$(1)) $$(LIBOBJ) $$(LIBS_TEST) -lcriterion
+	$$(Q)$$(CC) $$(LDFLAGS_TEST) -o $$@ $$(call suite_obj,$(1)) $$(call suite_extra,$(1)) $$(LIBOBJ) \
+		$$(LIBS_TEST) -lcriterion
 endef
 $(foreach s,$(SUITES),$(eval $(call suite_rule,$(s))))
 
@@ -269,12 +285,47 @@ $$(B)/test/$(1): $$(call suite_obj,$(1)) $$(TESTLIB)
 endef
 $(foreach s,$(PROBES),$(eval $(call probe_rule,$(s))))
 
+$(B)/test/cni-conformance: $(call suite_obj,conformance) $(TESTLIB)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_TEST) -o $@ $^ -ljansson -lpthread
+
+$(MATRIX) $(LEAK): | $(O)/.deps-check
+$(MATRIX) $(LEAK): CFLAGS_EXTRA := -Wno-conversion -Wno-cast-qual -Wno-null-dereference
+$(B)/test/policy-matrix: $(MATRIX)
+$(B)/test/policy-leak: $(LEAK)
+$(B)/test/policy-matrix $(B)/test/policy-leak: $(TESTLIB)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_TEST) -o $@ $(filter %.o,$^) $(TESTLIB) -ljansson
+
+$(B)/test/policy-generate: $(GENERATE)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_TEST) -o $@ $^ -ljansson
+$(B)/test/policy/.made: $(B)/test/policy-generate
+	@rm -rf $(@D) && mkdir -p $(@D)
+	$(call say,GEN,$(@D))
+	$(Q)$< $(@D) > $@ || { rm -f $@; exit 1; }
+
 $(B)/test/ipam_scale: $(B)/obj/test/bench/ipam_scale.o $(LIBOBJ) $(if $(SAN),,$(LIBMNL))
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_TEST) -o $@ $< $(LIBOBJ) $(LIBS_TEST)
 
--include $(OBJ:.o=.d) $(MUSLOBJ:.o=.d) $(patsubst %.c,$(B)/obj/%.d,$(ALONE)) $(TESTOBJ:.o=.d) $(MNLOBJ:.o=.d)
+ifeq ($(LIBC),musl)
+$(B)/test/nothing: $(B)/obj/musl/test/bench/nothing.o $(O)/lib/libjansson.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(MUSL_LD) -o $@ $< $(MUSL_LIBS)
+else
+$(B)/test/nothing: $(B)/obj/test/bench/nothing.o
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_BIN) -o $@ $<
+endif
+
+-include $(OBJ:.o=.d) $(MUSLOBJ:.o=.d) $(patsubst %.c,$(B)/obj/%.d,$(ALONE)) $(TESTOBJ:.o=.d) $(MATRIX:.o=.d) $(LEAK:.o=.d) $(MNLOBJ:.o=.d)
 
 # ---- trying it out -------------------------------------------------------------------------------
 
@@ -300,9 +351,10 @@ endif
 
 ifneq ($(filter bench,$(PROBES)),)
 # BENCH_ARGS: options of the program, see test/bench/README.md.
-bench: all $(B)/test/bench $(B)/test/ipam_scale | $(O)/.deps-check
+bench: all $(B)/test/bench $(B)/test/ipam_scale $(B)/test/nothing | $(O)/.deps-check
 	@mkdir -p $(O)/bench
-	@test/lib/node $(B)/test/bench --cnida $(O)/bin --json $(O)/bench/results.json $(BENCH_ARGS)
+	@test/lib/node $(B)/test/bench --cnida $(O)/bin --nothing $(B)/test/nothing \
+		--json $(O)/bench/results.json $(BENCH_ARGS)
 endif
 
 # ---- putting it in place -------------------------------------------------------------------------

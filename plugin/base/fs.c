@@ -6,6 +6,10 @@
  * name is taken by exactly one of several competitors, and a kill at any moment leaves nothing behind. Where the file
  * system has no O_TMPFILE the same happens with a temporary name, of which a kill may leave ".cnida-*" behind.
  *
+ * Replacing. If there is nothing to replace it is a creation. Otherwise the file without a name gets one that follows from
+ * the other's (".cnida-NAME"), by which it is renamed: what a kill leaves in between is overwritten by the next try,
+ * and fs_remove() finds it.
+ *
  * Lock. flock() has no deadline of its own, so a timer interrupts it with SIGALRM. The timer repeats: a signal that
  * arrives between our look at the clock and the system call would otherwise be lost, and the wait endless. A lock on a
  * file that is no longer the one behind the name locks nobody out, so after the wait the two are compared.
@@ -330,15 +334,61 @@ static int sync_dir_of(int dirfd, const char *name)
 	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
 }
 
-int fs_replace(int dirfd, const char *name, mode_t mode, const void *data, size_t len, bool sync,
-               struct err *e)
+/* The name by which a nameless file replaces @name */
+static int successor_of(const char *name, char buf[static PATH_MAX])
+{
+	const char *slash = strrchr(name, '/');
+	size_t dir_len = slash ? (size_t)(slash - name) + 1 : 0, len = strlen(name + dir_len);
+
+	if (len + strlen(TMP_PREFIX) > NAME_MAX || dir_len + strlen(TMP_PREFIX) + len >= PATH_MAX)
+		return -ENAMETOOLONG;
+	memcpy(buf, name, dir_len);
+	(void)snprintf(buf + dir_len, PATH_MAX - dir_len, TMP_PREFIX "%s", name + dir_len);
+	return 0;
+}
+
+/* The file appears as @name. Others that replace it at the same time, or were killed doing so, are overtaken. */
+static int rename_nameless(int fd, int dirfd, const char *name)
+{
+	char tmp[PATH_MAX];
+	int r = successor_of(name, tmp);
+
+	if (r < 0)
+		return r;
+	for (int i = 0; i < TMP_TRIES; i++) {
+		r = link_nameless(fd, dirfd, tmp);
+		if (r == 0)
+			r = renameat(dirfd, tmp, dirfd, name) < 0 ? -errno : 0;
+		if (r != -EEXIST && r != -ENOENT)
+			break;
+		(void)unlinkat(dirfd, tmp, 0);
+	}
+	if (r < 0)
+		(void)unlinkat(dirfd, tmp, 0);
+	return r;
+}
+
+static int replace_nameless(int fd, int dirfd, const char *name, const void *data, size_t len,
+                            bool sync)
+{
+	int r = write_all(fd, data, len);
+
+	if (r == 0 && sync && fsync(fd) < 0)
+		r = -errno;
+	if (r == 0)
+		r = link_nameless(fd, dirfd, name);
+	return r == -EEXIST ? rename_nameless(fd, dirfd, name) : r;
+}
+
+static int replace_by_name(int dirfd, const char *name, mode_t mode, const void *data, size_t len,
+                           bool sync)
 {
 	char tmp[PATH_MAX];
 	_cleanup_close_ int fd = open_tmp_name(dirfd, name, mode, tmp);
 	int r;
 
 	if (fd < 0)
-		return fail(e, -fd, "create a temporary file for", dirfd, name);
+		return fd;
 	r = write_all(fd, data, len);
 	if (r == 0 && sync && fsync(fd) < 0)
 		r = -errno;
@@ -346,12 +396,36 @@ int fs_replace(int dirfd, const char *name, mode_t mode, const void *data, size_
 	(void)close(take_fd(&fd));
 	if (r == 0 && renameat(dirfd, tmp, dirfd, name) < 0)
 		r = -errno;
-	if (r < 0) {
+	if (r < 0)
 		(void)unlinkat(dirfd, tmp, 0);
+	return r;
+}
+
+int fs_replace(int dirfd, const char *name, mode_t mode, const void *data, size_t len, bool sync,
+               struct err *e)
+{
+	_cleanup_close_ int fd = mode & 0111 ? -EOPNOTSUPP : open_nameless(dirfd, name, mode);
+	int r = fd;
+
+	if (fd >= 0)
+		r = replace_nameless(fd, dirfd, name, data, len, sync);
+	if ((fd < 0 && is_no_tmpfile(-fd)) || r == -ENAMETOOLONG)
+		r = replace_by_name(dirfd, name, mode, data, len, sync);
+	if (r < 0)
 		return fail(e, -r, "replace", dirfd, name);
-	}
 	r = sync ? sync_dir_of(dirfd, name) : 0;
 	return r < 0 ? fail(e, -r, "sync the directory of", dirfd, name) : 0;
+}
+
+int fs_remove(int dirfd, const char *name, struct err *e)
+{
+	char tmp[PATH_MAX];
+
+	if (successor_of(name, tmp) == 0)
+		(void)unlinkat(dirfd, tmp, 0);
+	if (unlinkat(dirfd, name, 0) < 0 && errno != ENOENT && errno != ENOTDIR)
+		return fail(e, errno, "remove", dirfd, name);
+	return 0;
 }
 
 int fs_write(int dirfd, const char *name, mode_t mode, const void *data, size_t len, struct err *e)

@@ -41,10 +41,13 @@ ssize_t fs_read_all(int dirfd, const char *name, size_t max, char **ret, struct 
 int fs_create(int dirfd, const char *name, mode_t mode, const void *data, size_t len,
               const char *xattr_name, const char *xattr, struct err *e);
 
-/* fs_replace() - Write a file under a temporary name in the same directory and rename it over @name.
- * @sync: fsync the file before and the directory after. 0 or -errno. */
+/* fs_replace() - A file appears complete, also in place of an earlier one; what a kill leaves goes with the next fs_replace() or
+ * fs_remove() of that name. @sync: fsync the file before and the directory after. 0 or -errno. */
 int fs_replace(int dirfd, const char *name, mode_t mode, const void *data, size_t len, bool sync,
                struct err *e);
+
+/* fs_remove() - Remove a file that fs_replace() writes. 0 also if there is none, or -errno. */
+int fs_remove(int dirfd, const char *name, struct err *e);
 
 /* fs_write() - Open, truncate (create with @mode) and write in place: for hints and sysctls, not for truth.
  * @mode 0: the file must exist. 0 or -errno. */

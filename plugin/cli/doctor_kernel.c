@@ -6,8 +6,10 @@
 
 #include "kernel/link.h"
 #include "kernel/netns.h"
+#include "kernel/redirect.h"
 #include "kernel/ruleset.h"
 #include "kernel/sysctl.h"
+#include "kernel/tc.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -66,6 +68,19 @@ static void try_veth(struct diagnosis *d, struct nl_sock *s)
 		diagnose(d, FINDING_OK, "kernel: veth", "", "works");
 }
 
+/* What an ADD makes when the first pod needs it. */
+static const struct {
+	enum ruleset_table table;
+	const char *check, *advice;
+} tables[] = {
+	{ RULESET_BRIDGE, "kernel: nftables bridge",
+	  "only needed for macspoofchk (CONFIG_NF_TABLES_BRIDGE)" },
+	{ RULESET_HOSTPORT, "kernel: host ports",
+	  "only needed for portMappings (CONFIG_NFT_NAT, CONFIG_NFT_FIB_INET)" },
+	{ RULESET_FIREWALL, "kernel: firewall",
+	  "only needed for ingressPolicy and type firewall (CONFIG_NFT_CT)" },
+};
+
 static void try_nftables(struct diagnosis *d)
 {
 	_cleanup_nl_ struct nl_sock s = { .fd = -1 };
@@ -83,12 +98,36 @@ static void try_nftables(struct diagnosis *d)
 		diagnose(d, FINDING_OK, "kernel: nftables", "", "maps and masquerade work");
 	if (r < 0)
 		return;
-	r = ruleset_create(&s, RULESET_BRIDGE, &e);
+	for (size_t i = 0; i < ARRAY_SIZE(tables); i++) {
+		if (ruleset_create(&s, tables[i].table, &e) < 0)
+			diagnose(d, FINDING_WARN, tables[i].check, tables[i].advice, "%s", e.msg);
+		else
+			diagnose(d, FINDING_OK, tables[i].check, "", "works");
+	}
+}
+
+static void try_shaping(struct diagnosis *d, struct nl_sock *s)
+{
+	const struct tc_tbf tbf = { .rate = 125000, .burst = 16384, .limit = 16384 };
+	struct link_info ifb = { .ifindex = 0 };
+	_uninitialized_ struct nl_batch b;
+	struct err e;
+	int r = tc_add_ifb(s, "probe3", 1500, "probe", &e);
+
+	if (r == 0 && link_get(s, 0, "probe3", &ifb, &e) == 0) {
+		nl_batch_init(&b);
+		tc_add_tbf_msg(&b, ifb.ifindex, &tbf);
+		r = nl_do(s, &b, &e);
+	}
+	if (r == 0)
+		r = redirect_add(s, "probe1", link_index(s, "probe1"), "probe3", ifb.ifindex, &e);
 	if (r < 0)
-		diagnose(d, FINDING_WARN, "kernel: nftables bridge",
-		         "only needed for macspoofchk (CONFIG_NF_TABLES_BRIDGE)", "%s", e.msg);
+		diagnose(
+			d, FINDING_WARN, "kernel: bandwidth",
+			"only needed for bandwidth limits (CONFIG_IFB, CONFIG_NET_SCH_TBF, CONFIG_NF_TABLES_NETDEV, CONFIG_NFT_FWD_NETDEV)",
+			"%s", e.msg);
 	else
-		diagnose(d, FINDING_OK, "kernel: nftables bridge", "", "works");
+		diagnose(d, FINDING_OK, "kernel: bandwidth", "", "works");
 }
 
 static void try_all(struct diagnosis *d)
@@ -104,6 +143,7 @@ static void try_all(struct diagnosis *d)
 	try_veth(d, &s);
 	try_bridge(d, &s);
 	try_nftables(d);
+	try_shaping(d, &s);
 }
 
 static void look_at_ipv6(struct diagnosis *d)

@@ -5,8 +5,11 @@
 #include "base/cleanup.h"
 #include "base/fs.h"
 #include "cli/doctor.h"
+#include "endpoint/bandwidth.h"
 #include "endpoint/elements.h"
+#include "endpoint/firewall.h"
 #include "endpoint/gc.h"
+#include "endpoint/portmap.h"
 #include "endpoint/record.h"
 #include "kernel/sysctl.h"
 
@@ -72,6 +75,76 @@ static void look_at_records(struct diagnosis *d)
 		diagnose(d, FINDING_OK, "nftables", "", "every attachment has its rules");
 }
 
+/* Host ports, firewall, bandwidth limits: each has records of its own. */
+struct lost {
+	unsigned int live, lost;
+	char example[300];
+};
+
+static void count_lost(struct lost *l, int found, const struct err *why)
+{
+	l->live++;
+	if (found < 0 && l->lost++ == 0)
+		(void)snprintf(l->example, sizeof(l->example), "%.299s", why->msg);
+}
+
+static int count_ports(const struct portmap_record *r, void *arg, struct err *e)
+{
+	struct err why;
+
+	(void)e;
+	if (*r->network && r->n > 0 && portmap_record_alive(r))
+		count_lost(arg, portmap_check_record(r, &why), &why);
+	return 0;
+}
+
+static int count_firewall(const struct extra_record *r, void *arg, struct err *e)
+{
+	struct err why;
+
+	(void)e;
+	if (*r->network && extra_record_alive(r))
+		count_lost(arg, firewall_verify(r, &why), &why);
+	return 0;
+}
+
+static int count_limits(const struct extra_record *r, void *arg, struct err *e)
+{
+	struct err why;
+
+	(void)e;
+	if (*r->network && extra_record_alive(r))
+		count_lost(arg, bandwidth_verify_record(r, &why), &why);
+	return 0;
+}
+
+static void tell_lost(struct diagnosis *d, const char *check, const struct lost *l, int r,
+                      const struct err *e)
+{
+	if (r < 0)
+		diagnose(d, FINDING_FAIL, check, "check the folder's owner and the file system",
+		         "%s", e->msg);
+	else if (l->lost)
+		diagnose(d, FINDING_FAIL, check,
+		         "run: cnida gc; restart the pod if that does not mend it",
+		         "%u of %u attachments lost theirs: %s", l->lost, l->live, l->example);
+	else
+		diagnose(d, FINDING_OK, check, "", "all there (of %u attachments)", l->live);
+}
+
+static void look_at_capabilities(struct diagnosis *d)
+{
+	struct lost ports = { 0 }, firewall = { 0 }, limits = { 0 };
+	struct err e;
+	int r = portmap_record_each(count_ports, &ports, &e);
+
+	tell_lost(d, "host ports", &ports, r, &e);
+	r = extra_record_each(EXTRA_FIREWALL, count_firewall, &firewall, &e);
+	tell_lost(d, "firewall", &firewall, r, &e);
+	r = extra_record_each(EXTRA_BANDWIDTH, count_limits, &limits, &e);
+	tell_lost(d, "bandwidth", &limits, r, &e);
+}
+
 struct stale {
 	unsigned int n;
 	char first[300];
@@ -133,5 +206,6 @@ void doctor_state(struct diagnosis *d)
 	look_at_stores(d);
 	look_at_forwarding(d);
 	look_at_records(d);
+	look_at_capabilities(d);
 	look_for_stale(d);
 }

@@ -5,6 +5,9 @@
 #include "base/json.h"
 #include "cli/cli.h"
 #include "cli/table.h"
+#include "endpoint/extra_record.h"
+#include "endpoint/portmap_conf.h"
+#include "endpoint/portmap_record.h"
 #include "endpoint/record_list.h"
 
 #include <net/if.h>
@@ -51,9 +54,34 @@ static void join_ips(const struct record *r, char *buf, size_t cap)
 		                        ip_format(&r->ips[i].addr, text));
 }
 
-static void print_row(struct text_table *t, const struct record *r)
+/* "8080->80/tcp,192.0.2.1:53->53/udp"; of a port for both families once. False if there are none. */
+static bool join_ports(const struct record *r, char *buf, size_t cap)
 {
-	char ips[512], age[32], container[16];
+	_cleanup_portmap_record_ struct portmap_record ports = { .v = NULL };
+	char text[IP_STR_MAX], one[IP_STR_MAX + 32];
+	struct err ignored;
+	size_t len = 0;
+
+	*buf = '\0';
+	if (!portmap_record_exists(r->name) || portmap_record_read(r->name, &ports, &ignored) < 0)
+		return false;
+	for (size_t i = 0; i < ports.n && len < cap; i++) {
+		const struct hostport *hp = &ports.v[i];
+		const bool v6 = hp->addr.family == AF_INET6;
+
+		(void)snprintf(one, sizeof(one), "%s%s%s%s%u->%u/%s", v6 ? "[" : "",
+		               ip_is_set(&hp->addr) ? ip_format(&hp->addr, text) : "",
+		               v6 ? "]" : "", ip_is_set(&hp->addr) ? ":" : "", hp->port,
+		               hp->pod_port, port_proto_str(hp->proto));
+		if (!strstr(buf, one))
+			len += (size_t)snprintf(buf + len, cap - len, "%s%s", len ? "," : "", one);
+	}
+	return ports.n > 0;
+}
+
+static void print_row(struct text_table *t, const struct record *r, bool with_ports)
+{
+	char ips[512], age[32], container[16], ports[512];
 
 	join_ips(r, ips, sizeof(ips));
 	format_age(r->created, age, sizeof(age));
@@ -62,6 +90,10 @@ static void print_row(struct text_table *t, const struct record *r)
 	text_table_add(t, r->pod_namespace);
 	text_table_add(t, container);
 	text_table_add(t, ips);
+	if (with_ports) {
+		(void)join_ports(r, ports, sizeof(ports));
+		text_table_add(t, ports);
+	}
 	text_table_add(t, r->ifname);
 	text_table_add(t, r->name);
 	text_table_add(t, r->network);
@@ -71,16 +103,79 @@ static void print_row(struct text_table *t, const struct record *r)
 
 static void print_table(const struct record_list *list, FILE *out)
 {
-	static const char *const headings[] = { "POD",       "NAMESPACE", "CONTAINER", "ADDRESSES",
-		                                "INTERFACE", "HOST LINK", "NETWORK",   "AGE",
-		                                "STATE",     NULL };
+	static const char *const plain[] = { "POD",       "NAMESPACE", "CONTAINER", "ADDRESSES",
+		                             "INTERFACE", "HOST LINK", "NETWORK",   "AGE",
+		                             "STATE",     NULL };
+	static const char *const with_ports[] = { "POD",   "NAMESPACE", "CONTAINER", "ADDRESSES",
+		                                  "PORTS", "INTERFACE", "HOST LINK", "NETWORK",
+		                                  "AGE",   "STATE",     NULL };
+	bool any = false;
 	struct text_table t;
+	char ports[512];
 
-	text_table_init(&t, headings);
+	for (size_t i = 0; !any && i < list->n; i++)
+		any = join_ports(&list->v[i], ports, sizeof(ports));
+	text_table_init(&t, any ? with_ports : plain);
 	for (size_t i = 0; i < list->n; i++)
-		print_row(&t, &list->v[i]);
+		print_row(&t, &list->v[i], any);
 	text_table_print(&t, out, cli_colour(out));
 	text_table_free(&t);
+}
+
+static json_t *ports_to_json(const struct record *r)
+{
+	_cleanup_portmap_record_ struct portmap_record ports = { .v = NULL };
+	json_t *list = json_array();
+	char text[IP_STR_MAX];
+	struct err ignored;
+
+	if (!portmap_record_exists(r->name) || portmap_record_read(r->name, &ports, &ignored) < 0)
+		return list;
+	for (size_t i = 0; i < ports.n; i++) {
+		const struct hostport *hp = &ports.v[i];
+		json_t *port = json_object();
+
+		(void)jset(port, "protocol", json_string(port_proto_str(hp->proto)));
+		(void)jset(port, "hostPort", json_integer(hp->port));
+		(void)jset(port, "hostIP",
+		           json_string(ip_is_set(&hp->addr) ? ip_format(&hp->addr, text) : ""));
+		(void)jset(port, "containerPort", json_integer(hp->pod_port));
+		(void)jset(port, "address", json_string(ip_format(&hp->pod.addr, text)));
+		(void)json_array_append_new(list, port);
+	}
+	return list;
+}
+
+/* In bit/s and bits, as configured; null without limits. */
+static json_t *limits_to_json(const struct record *r)
+{
+	struct extra_record extra;
+	struct err ignored;
+	json_t *limits;
+
+	if (extra_record_read(EXTRA_BANDWIDTH, r->name, &extra, &ignored) < 0)
+		return json_null();
+	limits = json_object();
+	(void)jset(limits, "ingressRate", json_integer((json_int_t)extra.limits.ingress.rate));
+	(void)jset(limits, "ingressBurst", json_integer((json_int_t)extra.limits.ingress.burst));
+	(void)jset(limits, "egressRate", json_integer((json_int_t)extra.limits.egress.rate));
+	(void)jset(limits, "egressBurst", json_integer((json_int_t)extra.limits.egress.burst));
+	return limits;
+}
+
+/* The policy and firewalld's zone; null without a firewall. */
+static json_t *firewall_to_json(const struct record *r)
+{
+	struct extra_record extra;
+	struct err ignored;
+	json_t *firewall;
+
+	if (extra_record_read(EXTRA_FIREWALL, r->name, &extra, &ignored) < 0)
+		return json_null();
+	firewall = json_object();
+	(void)jset(firewall, "ingressPolicy", json_string(firewall_policy_name(extra.policy)));
+	(void)jset(firewall, "zone", json_string(extra.zone));
+	return firewall;
 }
 
 static json_t *row_to_json(const struct record *r)
@@ -104,6 +199,9 @@ static json_t *row_to_json(const struct record *r)
 	(void)jset(row, "netns", json_string(r->netns));
 	(void)jset(row, "ipam", json_string(r->ipam));
 	(void)jset(row, "masquerade", json_boolean(r->masquerade));
+	(void)jset(row, "ports", ports_to_json(r));
+	(void)jset(row, "bandwidth", limits_to_json(r));
+	(void)jset(row, "firewall", firewall_to_json(r));
 	(void)jset(row, "created", json_integer(r->created));
 	(void)jset(row, "state", json_string(state_of(r)));
 	return row;

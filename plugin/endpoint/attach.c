@@ -10,10 +10,12 @@
 
 #include "base/log.h"
 #include "endpoint/attachment.h"
+#include "endpoint/bandwidth.h"
 #include "endpoint/bridge.h"
 #include "endpoint/container.h"
 #include "endpoint/detach.h"
 #include "endpoint/elements.h"
+#include "endpoint/firewall.h"
 #include "endpoint/gateway.h"
 #include "endpoint/ipam.h"
 #include "endpoint/mac.h"
@@ -229,10 +231,56 @@ static int map_ports(struct attachment *a, struct err *e)
 
 static void undo_ports(struct attachment *a)
 {
+	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
 	struct err e;
 
-	if (portmap_del_record(a->rec.name, &e) < 0)
+	if (portmap_del_record(&nft, a->rec.name, &e) < 0)
 		log_warn("%s: host ports of a failed ADD stay: %s", a->rec.name, e.msg);
+}
+
+/* As in a chain, types bandwidth and firewall do. */
+static int limit_bandwidth(struct attachment *a, struct err *e)
+{
+	struct link_info veth = { .mtu = a->mtu };
+
+	if (!a->conf.has_limits)
+		return 0;
+	veth.ifindex = link_index(&a->host, a->rec.name);
+	(void)snprintf(veth.name, sizeof(veth.name), "%s", a->rec.name);
+	return bandwidth_apply(&a->host, &a->conf.limits, a->req, &veth, &a->ifb, e);
+}
+
+static void undo_bandwidth(struct attachment *a)
+{
+	struct err e;
+
+	if (a->conf.has_limits && bandwidth_del_record(&a->host, a->rec.name, false, &e) < 0)
+		log_warn("%s: bandwidth limits of a failed ADD stay: %s", a->rec.name, e.msg);
+}
+
+static int admit_to_firewall(struct attachment *a, struct err *e)
+{
+	const char *link = a->conf.mode == MODE_BRIDGE ? a->conf.bridge : a->rec.name;
+	struct ip_addr ips[RECORD_IPS_MAX];
+	struct extra_record rec;
+	int r;
+
+	if (!a->conf.has_firewall)
+		return 0;
+	for (size_t i = 0; i < a->rec.n_ips; i++)
+		ips[i] = a->rec.ips[i].addr;
+	r = firewall_describe(a->req, &a->conf.firewall, ips, a->rec.n_ips, link, &rec, e);
+	return r < 0 ? r : firewall_apply(&rec, a->conf.firewall.firewalld, e);
+}
+
+static void undo_firewall(struct attachment *a)
+{
+	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
+	struct err e;
+
+	if (a->conf.has_firewall && firewall_del_record(&nft, a->rec.name, &e) < 0)
+		log_warn("%s: what a failed ADD gave to the firewall stays: %s", a->rec.name,
+		         e.msg);
 }
 
 static int announce(struct attachment *a, struct err *e)
@@ -273,6 +321,8 @@ static void add_interfaces(struct attachment *a)
 		(void)mac_format(a->uplink_link.mac, iface->mac);
 		iface++;
 	}
+	if (*a->ifb.name)
+		*iface++ = a->ifb;
 	a->res.n_ifaces = (size_t)(iface - a->res.ifaces);
 }
 
@@ -330,6 +380,8 @@ static const struct step steps[] = {
 	{ container_settle, NULL, false },
 	{ add_elements, undo_elements, true },
 	{ map_ports, undo_ports, true },
+	{ limit_bandwidth, undo_bandwidth, true },
+	{ admit_to_firewall, undo_firewall, true },
 	{ announce, NULL, false },
 	{ mark_ready, NULL, false },
 	{ answer, NULL, false },

@@ -30,6 +30,7 @@ struct attachment {
 	int netns;                 /* descriptor of the pod's namespace */
 	struct link_info bridge;   /* bridge mode */
 	bool connected;            /* the node's end is up */
+	bool judged;               /* it may be an endpoint of the policy */
 	uint8_t host_mac[6], mac[6];
 	uint32_t mtu; /* of the pair, as the kernel has it */
 	int pod_ifindex;
@@ -39,6 +40,7 @@ struct attachment {
 	size_t n_gateways;
 	bool uplink; /* a veth carries the gateway addresses of a VLAN */
 	struct link_info uplink_link;
+	struct result_iface ifb; /* that shapes what the pod sends; its name is "" if nothing does */
 
 	struct result res; /* starts as the IPAM's, becomes ADD's */
 };

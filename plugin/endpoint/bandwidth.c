@@ -11,6 +11,7 @@
 #include "base/ip.h"
 #include "base/log.h"
 #include "endpoint/reaper.h"
+#include "endpoint/restore.h"
 #include "kernel/redirect.h"
 
 #include <errno.h>
@@ -40,7 +41,10 @@ static void ifb_names(const char *network, const char *container_id, const char 
 static void owner_text(const char *network, const char *container_id, const char *ifname,
                        char ret[static OWNER_MAX])
 {
-	(void)snprintf(ret, OWNER_MAX, "%s %s %s", network, container_id, ifname);
+	char whole[EXTRA_OWNER_MAX];
+
+	(void)snprintf(whole, sizeof(whole), "%s %s %s", network, container_id, ifname);
+	(void)snprintf(ret, OWNER_MAX, "%.*s", OWNER_MAX - 1, whole);
 }
 
 /* The attachment's ifb device: 1, 0 or -errno. Upstream's has no alias, and can only be of this container. */
@@ -81,6 +85,28 @@ int bandwidth_remove(struct nl_sock *host, const char *network, const char *cont
 	owner_text(network, container_id, ifname, owner);
 	r = find_ifb(host, names, owner, &ifb, e);
 	return r <= 0 ? r : remove_ifb(host, ifb.name, later, e);
+}
+
+/* A record that cannot be read leaves the device to the sweep, which knows it by its alias. */
+int bandwidth_del_record(struct nl_sock *host, const char *name, bool later, struct err *e)
+{
+	struct extra_record r = { .n_ips = 0 };
+	int x = extra_record_exists(EXTRA_BANDWIDTH, name)
+	                ? extra_record_read(EXTRA_BANDWIDTH, name, &r, e)
+	                : -ENOENT;
+
+	if (x == -ENOENT)
+		return 0;
+	if (x < 0 && x != -EBADMSG)
+		return x;
+	if (x == -EBADMSG)
+		log_warn("%s", e->msg);
+	x = x == 0 && r.limits.egress.rate
+	            ? bandwidth_remove(host, r.network, r.container_id, r.ifname, later, e)
+	            : 0;
+	if (x >= 0)
+		x = extra_record_delete(EXTRA_BANDWIDTH, name, e);
+	return x < 0 ? x : 1;
 }
 
 int bandwidth_forget(struct nl_sock *host, const char *ifb, struct err *e)
@@ -135,14 +161,19 @@ static int shape_egress(struct nl_sock *host, const struct bandwidth_conf *conf,
 	struct err lost;
 	int r = need_ifb(host, req, veth->mtu, &ifb, e);
 
-	if (r < 0)
-		return r;
-	r = shape(host, &conf->egress, &ifb, veth->mtu, e);
+	if (r == 0)
+		r = shape(host, &conf->egress, &ifb, veth->mtu, e);
 	if (r == 0)
 		r = redirect_add(host, veth->name, veth->ifindex, ifb.name, ifb.ifindex, e);
+	if (r > 0) { /* the table had to be made */
+		restore_note(RULESET_NETDEV);
+		restore_after_flush(RESTORE_NOTHING);
+	}
 	if (r < 0) {
-		if (remove_ifb(host, ifb.name, false, &lost) < 0)
-			log_warn("%s of a failed ADD stays: %s", ifb.name, lost.msg);
+		/* By its name: it may be there although the kernel's answer was lost. */
+		if (bandwidth_remove(host, req->network, req->container_id, req->ifname, false,
+		                     &lost) < 0)
+			log_warn("the ifb device of a failed ADD stays: %s", lost.msg);
 		return r;
 	}
 	(void)snprintf(ret_ifb->name, sizeof(ret_ifb->name), "%s", ifb.name);
@@ -151,9 +182,8 @@ static int shape_egress(struct nl_sock *host, const struct bandwidth_conf *conf,
 	return 0;
 }
 
-int bandwidth_apply(struct nl_sock *host, const struct bandwidth_conf *conf,
-                    const struct request *req, const struct link_info *veth,
-                    struct result_iface *ret_ifb, struct err *e)
+static int apply(struct nl_sock *host, const struct bandwidth_conf *conf, const struct request *req,
+                 const struct link_info *veth, struct result_iface *ret_ifb, struct err *e)
 {
 	_uninitialized_ struct nl_batch b;
 	struct err lost;
@@ -170,6 +200,31 @@ int bandwidth_apply(struct nl_sock *host, const struct bandwidth_conf *conf,
 		tc_del_root_msg(&b, veth->ifindex);
 		(void)nl_do(host, &b, &lost);
 	}
+	return r;
+}
+
+int bandwidth_apply(struct nl_sock *host, const struct bandwidth_conf *conf,
+                    const struct request *req, const struct link_info *veth,
+                    struct result_iface *ret_ifb, struct err *e)
+{
+	struct extra_record rec;
+	struct err lost;
+	bool again;
+	int r = extra_record_describe(req, &rec, e);
+
+	if (r < 0)
+		return r;
+	rec.limits = *conf;
+	(void)snprintf(rec.veth, sizeof(rec.veth), "%s", veth->name);
+	/* A second ADD fails, and what the first one made stays. */
+	again = extra_record_exists(EXTRA_BANDWIDTH, rec.name);
+	r = again ? 0 : extra_record_write(EXTRA_BANDWIDTH, &rec, e);
+	if (r == 0)
+		r = apply(host, conf, req, veth, ret_ifb, e);
+	if (r == 0 && again)
+		r = extra_record_write(EXTRA_BANDWIDTH, &rec, e);
+	if (r < 0 && !again && extra_record_delete(EXTRA_BANDWIDTH, rec.name, &lost) < 0)
+		log_warn("%s", lost.msg);
 	return r;
 }
 
@@ -203,8 +258,12 @@ static int verify_bucket(struct nl_sock *host, const struct bandwidth_limit *lim
 	return 0;
 }
 
-int bandwidth_verify(struct nl_sock *host, const struct bandwidth_conf *conf,
-                     const struct request *req, const struct link_info *veth, struct err *e)
+struct whose {
+	const char *network, *container_id, *ifname;
+};
+
+static int verify(struct nl_sock *host, const struct bandwidth_conf *conf, const struct whose *w,
+                  const struct link_info *veth, struct err *e)
 {
 	char names[IFB_NAMES][IFNAMSIZ], owner[OWNER_MAX];
 	struct link_info ifb = { 0 };
@@ -214,8 +273,8 @@ int bandwidth_verify(struct nl_sock *host, const struct bandwidth_conf *conf,
 		r = verify_bucket(host, &conf->ingress, veth, veth->mtu, "ingress", e);
 	if (r < 0 || !conf->egress.rate)
 		return r;
-	ifb_names(req->network, req->container_id, req->ifname, names);
-	owner_text(req->network, req->container_id, req->ifname, owner);
+	ifb_names(w->network, w->container_id, w->ifname, names);
+	owner_text(w->network, w->container_id, w->ifname, owner);
 	r = find_ifb(host, names, owner, &ifb, e);
 	if (r == 0)
 		return err_set(e, CNI_E_INTERNAL, ENOENT,
@@ -226,7 +285,75 @@ int bandwidth_verify(struct nl_sock *host, const struct bandwidth_conf *conf,
 		r = redirect_check(host, veth->ifindex, ifb.name, ifb.ifindex, e);
 	if (r == 0)
 		return err_set(e, CNI_E_INTERNAL, ENOENT,
-		               "egress: expected a redirect from %s to %s, found none", veth->name,
-		               ifb.name);
+		               "egress: expected a redirect from %s to %s, found none: the ruleset "
+		               "was changed by others; the next ADD or `cnida gc` restores it",
+		               veth->name, ifb.name);
 	return r < 0 ? r : 0;
+}
+
+int bandwidth_verify(struct nl_sock *host, const struct bandwidth_conf *conf,
+                     const struct request *req, const struct link_info *veth, struct err *e)
+{
+	const struct whose w = { req->network, req->container_id, req->ifname };
+
+	return verify(host, conf, &w, veth, e);
+}
+
+int bandwidth_verify_record(const struct extra_record *r, struct err *e)
+{
+	const struct whose w = { r->network, r->container_id, r->ifname };
+	_cleanup_nl_ struct nl_sock host = { .fd = -1 };
+	struct link_info veth;
+	int x = nl_open(NETLINK_ROUTE, &host, e);
+
+	if (x == 0)
+		x = link_get(&host, 0, r->veth, &veth, e);
+	return x < 0 ? x : verify(&host, &r->limits, &w, &veth, e);
+}
+
+/* Restoring */
+
+struct restore {
+	struct nl_sock host;
+	int n;
+};
+
+static int restore_one(const struct extra_record *r, void *arg, struct err *e)
+{
+	char names[IFB_NAMES][IFNAMSIZ], owner[OWNER_MAX];
+	struct link_info ifb = { 0 }, veth;
+	struct restore *restore = arg;
+	int x;
+
+	if (!*r->network || !r->limits.egress.rate || !extra_record_alive(r))
+		return 0;
+	ifb_names(r->network, r->container_id, r->ifname, names);
+	owner_text(r->network, r->container_id, r->ifname, owner);
+	x = link_get(&restore->host, 0, r->veth, &veth, e);
+	if (x == 0)
+		x = find_ifb(&restore->host, names, owner, &ifb, e);
+	/* Gone: its DEL is under way or to come. Not yet there: so is its ADD. */
+	if (x == 0 || x == -ENODEV)
+		return 0;
+	if (x > 0)
+		x = redirect_check(&restore->host, veth.ifindex, ifb.name, ifb.ifindex, e);
+	if (x != 0)
+		return x < 0 ? x : 0;
+	x = redirect_add(&restore->host, veth.name, veth.ifindex, ifb.name, ifb.ifindex, e);
+	if (x < 0)
+		return x;
+	restore->n++;
+	/* See extra_record.h; on DEL's side the chain goes with its device. */
+	return extra_record_exists(EXTRA_BANDWIDTH, r->name) ? 0 : redirect_del(ifb.name, e);
+}
+
+int bandwidth_restore(struct err *e)
+{
+	struct restore restore = { .host = { .fd = -1 } };
+	int r = nl_open(NETLINK_ROUTE, &restore.host, e);
+
+	if (r == 0)
+		r = extra_record_each(EXTRA_BANDWIDTH, restore_one, &restore, e);
+	nl_close(&restore.host);
+	return r < 0 ? r : restore.n;
 }

@@ -26,6 +26,8 @@
 #define CNIDA_ENDPOINT_BANDWIDTH_H
 
 #include "endpoint/bandwidth_conf.h"
+#include "endpoint/extra_record.h"
+#include "endpoint/gc.h"
 #include "kernel/link.h"
 #include "kernel/netlink.h"
 #include "spec/request.h"
@@ -42,7 +44,7 @@ int bandwidth_gc(const struct request *req, struct err *e);
  */
 
 /**
- * bandwidth_apply() - Shape what goes through a host veth
+ * bandwidth_apply() - Shape what goes through a host veth, and remember it
  * @host:	rtnetlink of the node
  * @veth:	index, name and MTU are used
  * @ret_ifb:	filled if egress is limited, for the result; its name is "" otherwise
@@ -58,10 +60,13 @@ int bandwidth_apply(struct nl_sock *host, const struct bandwidth_conf *conf,
  * @later:	a removal of the pod's link by us is to follow: only put the ifb device into the same group, which goes in one
  *		request (reaper.h)
  *
- * Return: 0 also if there is nothing.
+ * Whatever the record says: it is looked for by its name. Return: 0 also if there is nothing.
  */
 int bandwidth_remove(struct nl_sock *host, const char *network, const char *container_id,
                      const char *ifname, bool later, struct err *e);
+
+/* bandwidth_del_record() - The same for an attachment's record; nothing is asked of the kernel if there is none. 1, 0 or -errno. */
+int bandwidth_del_record(struct nl_sock *host, const char *name, bool later, struct err *e);
 
 /* bandwidth_forget() - Remove an ifb device by name, with what leads to it: GC. */
 int bandwidth_forget(struct nl_sock *host, const char *ifb, struct err *e);
@@ -69,5 +74,13 @@ int bandwidth_forget(struct nl_sock *host, const char *ifb, struct err *e);
 /* bandwidth_verify() - Is a host veth shaped as configured? Complaints name what was expected and what was found. */
 int bandwidth_verify(struct nl_sock *host, const struct bandwidth_conf *conf,
                      const struct request *req, const struct link_info *veth, struct err *e);
+/* bandwidth_verify_record() - The same for a record, for doctor. */
+int bandwidth_verify_record(const struct extra_record *r, struct err *e);
+
+/* bandwidth_restore() - Put back what leads to the ifb devices of live pods. How many needed it, or -errno. */
+int bandwidth_restore(struct err *e);
+
+/* bandwidth_sweep() - Remove what dead owners left, of all networks. As gc_sweep(). */
+int bandwidth_sweep(bool dry_run, gc_seen_fn seen, void *arg, struct err *e);
 
 #endif

@@ -112,27 +112,31 @@ int bandwidth_add(const struct request *req, struct result *ret, struct err *e)
 
 /* DEL */
 
-/* An attachment of ours has a record: its own DEL follows in the chain and takes the ifb device along. */
-static bool own_del_follows(const struct request *req)
+/* An attachment of ours has a record and a link: its own DEL follows in the chain. */
+static int own_del_follows(struct nl_sock *host, const char *name, struct err *e)
 {
-	char name[IFNAMSIZ];
 	struct record rec;
 	struct err ignored;
 
-	record_name(req->network, req->container_id, req->ifname, name);
-	return record_read(name, &rec, &ignored) == 0;
+	return record_read(name, &rec, &ignored) == 0 ? link_exists(host, name, e) : 0;
 }
 
 int bandwidth_del(const struct request *req, struct err *e)
 {
 	_cleanup_nl_ struct nl_sock host = { .fd = -1 };
-	int r = nl_open(NETLINK_ROUTE, &host, e);
+	char name[IFNAMSIZ];
+	int later, r = nl_open(NETLINK_ROUTE, &host, e);
 
+	record_name(req->network, req->container_id, req->ifname, name);
+	later = r < 0 ? r : own_del_follows(&host, name, e);
+	/* Limits go with the link; that DEL reads our record too. To take them away here would cost a grace period more. */
+	if (later < 0 || (later && extra_record_exists(EXTRA_BANDWIDTH, name)))
+		return later < 0 ? later : 0;
+	r = bandwidth_del_record(&host, name, later, e);
+	if (r != 0)
+		return r < 0 ? r : 0;
 	/* Whatever the configuration says by now: what is there is found by its name. */
-	if (r < 0)
-		return r;
-	return bandwidth_remove(&host, req->network, req->container_id, req->ifname,
-	                        own_del_follows(req), e);
+	return bandwidth_remove(&host, req->network, req->container_id, req->ifname, later, e);
 }
 
 /* CHECK */
@@ -156,68 +160,4 @@ int bandwidth_check(const struct request *req, struct err *e)
 		r = bandwidth_verify(&host, &conf, req, &veth, e);
 	chain_free(&chain);
 	return r;
-}
-
-/* GC */
-
-struct garbage {
-	char names[64][IFNAMSIZ];
-	size_t n;
-	const struct request *req;
-};
-
-/* "network container interface", as written by bandwidth_apply(); one that was cut is nobody's we could name. */
-static bool is_garbage(const struct request *req, const char *alias)
-{
-	char owner[sizeof(((struct link_info *)0)->alias)];
-	const json_t *item;
-	size_t i, len = strlen(req->network);
-
-	if (strncmp(alias, req->network, len) != 0 || alias[len] != ' ' ||
-	    strlen(alias) >= sizeof(owner) - 1)
-		return false;
-	json_array_foreach(req->valid_attachments, i, item) {
-		(void)snprintf(owner, sizeof(owner), "%s %s %s", req->network,
-		               json_string_value(jget(item, "containerID")),
-		               json_string_value(jget(item, "ifname")));
-		if (strcmp(owner, alias) == 0)
-			return false;
-	}
-	return true;
-}
-
-static int collect(const struct link_info *link, void *arg, struct err *e)
-{
-	struct garbage *g = arg;
-
-	(void)e;
-	if (strcmp(link->kind, "ifb") != 0 || strncmp(link->name, "bwp", 3) != 0 ||
-	    !is_garbage(g->req, link->alias))
-		return 0;
-	memcpy(g->names[g->n++], link->name, IFNAMSIZ);
-	return g->n == sizeof(g->names) / sizeof(g->names[0]);
-}
-
-/* A round removes as many as it has room for; the list is of a node, so there are few. */
-int bandwidth_gc(const struct request *req, struct err *e)
-{
-	_cleanup_nl_ struct nl_sock host = { .fd = -1 };
-	struct garbage g = { .req = req };
-	int more, r = 0;
-
-	if (!req->valid_attachments)
-		return err_set(
-			e, CNI_E_CONFIG, 0,
-			"cni.dev/valid-attachments: missing; GC without a list would remove every limit of network \"%s\"",
-			req->network);
-	more = nl_open(NETLINK_ROUTE, &host, e);
-	if (more < 0)
-		return more;
-	do {
-		g.n = 0;
-		more = link_each(&host, collect, &g, e);
-		for (size_t i = 0; more >= 0 && r == 0 && i < g.n; i++)
-			r = bandwidth_forget(&host, g.names[i], e);
-	} while (more > 0 && r == 0);
-	return more < 0 ? more : r;
 }

@@ -30,6 +30,7 @@ static int get_bridge(struct attachment *a, struct err *e)
 
 static int create(struct attachment *a, struct err *e)
 {
+	static const char *const off[] = { "accept_ra", "accept_dad" };
 	uint8_t mac[6];
 	struct bridge_spec spec = {
 		.name = a->conf.bridge,
@@ -52,10 +53,13 @@ static int create(struct attachment *a, struct err *e)
 	}
 	if (r < 0)
 		return err_wrap(e, "could not add \"%s\"", a->conf.bridge);
-	/* The bridge is a router port: it must not take addresses from advertisements of pods. Without IPv6 in the
-	 * kernel there is nothing to set. */
-	(void)snprintf(key, sizeof(key), "net/ipv6/conf/%s/accept_ra", a->conf.bridge);
-	(void)sysctl_set(key, "0", &(struct err) { 0 });
+	/* The bridge is a router port: it must not take addresses from advertisements of pods, and asks for their MACs
+	 * with a link-local address, which must not wait for duplicate address detection. Without IPv6 in the kernel
+	 * there is nothing to set. */
+	for (size_t i = 0; i < ARRAY_SIZE(off); i++) {
+		(void)snprintf(key, sizeof(key), "net/ipv6/conf/%s/%s", a->conf.bridge, off[i]);
+		(void)sysctl_set(key, "0", &(struct err) { 0 });
+	}
 	return 0;
 }
 

@@ -4,7 +4,9 @@
  */
 #include "endpoint/check.h"
 
+#include "endpoint/bandwidth.h"
 #include "endpoint/elements.h"
+#include "endpoint/firewall.h"
 #include "endpoint/ipam.h"
 #include "endpoint/portmap.h"
 #include "endpoint/record.h"
@@ -109,6 +111,40 @@ static int check_ports(const struct check *c, struct err *e)
 	return portmap_check_pod(c->req, ips, c->prev.n_ips, e);
 }
 
+static int check_limits(const struct check *c, struct nl_sock *host, struct err *e)
+{
+	struct link_info veth;
+	int r;
+
+	if (!c->conf.has_limits)
+		return 0;
+	r = link_get(host, c->host_ifindex, NULL, &veth, e);
+	return r < 0 ? r : bandwidth_verify(host, &c->conf.limits, c->req, &veth, e);
+}
+
+static int check_firewall(const struct check *c, struct err *e)
+{
+	struct ip_addr ips[RESULT_IPS_MAX];
+	struct extra_record rec, known;
+	struct err ignored;
+	int r;
+
+	if (!c->conf.has_firewall)
+		return 0;
+	for (size_t i = 0; i < c->prev.n_ips; i++)
+		ips[i] = c->prev.ips[i].address.addr;
+	r = firewall_describe(c->req, &c->conf.firewall, ips, c->prev.n_ips,
+	                      c->conf.mode == MODE_BRIDGE ? c->conf.bridge : c->host->name, &rec,
+	                      e);
+	if (r < 0)
+		return r;
+	/* Which zone, if any, is what ADD found. */
+	*rec.zone = '\0';
+	if (extra_record_read(EXTRA_FIREWALL, rec.name, &known, &ignored) == 0)
+		memcpy(rec.zone, known.zone, sizeof(rec.zone));
+	return firewall_verify(&rec, e);
+}
+
 static int check_all(struct check *c, struct err *e)
 {
 	_cleanup_nl_ struct nl_sock host = { .fd = -1 };
@@ -124,7 +160,11 @@ static int check_all(struct check *c, struct err *e)
 		r = check_inside(c, e);
 	if (r == 0)
 		r = check_elements(c->req, e);
-	return r < 0 ? r : check_ports(c, e);
+	if (r == 0)
+		r = check_ports(c, e);
+	if (r == 0)
+		r = check_limits(c, &host, e);
+	return r < 0 ? r : check_firewall(c, e);
 }
 
 int check(const struct request *req, struct err *e)

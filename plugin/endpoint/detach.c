@@ -5,7 +5,9 @@
 #include "endpoint/detach.h"
 
 #include "base/log.h"
+#include "endpoint/bandwidth.h"
 #include "endpoint/elements.h"
+#include "endpoint/firewall.h"
 #include "endpoint/ipam.h"
 #include "endpoint/netconf.h"
 #include "endpoint/portmap.h"
@@ -50,7 +52,9 @@ int detach_records(struct nl_sock *host, const struct record *r, size_t n, struc
 	int first = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		keep_first(&first, portmap_del_record(r[i].name, &this), e, &this);
+		keep_first(&first, portmap_del_record(&nft, r[i].name, &this), e, &this);
+		keep_first(&first, firewall_del_record(&nft, r[i].name, &this), e, &this);
+		keep_first(&first, bandwidth_del_record(host, r[i].name, true, &this), e, &this);
 		keep_first(&first, elements_del(&nft, &r[i], &this), e, &this);
 		keep_first(&first, reaper_mark(host, r[i].name, &this), e, &this);
 	}
@@ -167,6 +171,24 @@ static void describe(const struct request *req, const struct netconf *conf, stru
 	addresses_of_store(rec);
 }
 
+/* Of type cnida; in a chain, types bandwidth and firewall look for themselves. */
+static int forget_capabilities(struct nl_sock *host, struct nl_sock *nft, const struct record *rec,
+                               struct err *e)
+{
+	struct ip_addr ips[RECORD_IPS_MAX];
+	char owner[ELEMENTS_OWNER_MAX];
+	int r = nft->fd >= 0 ? 0 : nl_open(NETLINK_NETFILTER, nft, e);
+
+	for (size_t i = 0; i < rec->n_ips; i++)
+		ips[i] = rec->ips[i].addr;
+	elements_owner(rec, owner);
+	if (r == 0)
+		r = firewall_take_pods(nft, ips, rec->n_ips, owner, e);
+	return r < 0 ? r
+	             : bandwidth_remove(host, rec->network, rec->container_id, rec->ifname, false,
+	                                e);
+}
+
 /* No record, or none that led to a link: upstream's plugins may have made the attachment, or what we knew is lost. */
 static int detach_traces(struct nl_sock *host, struct nl_sock *nft, const struct request *req,
                          const struct netconf *conf, struct err *e)
@@ -178,6 +200,8 @@ static int detach_traces(struct nl_sock *host, struct nl_sock *nft, const struct
 
 	describe(req, conf, rec);
 	keep_first(&first, elements_del(nft, rec, &this), e, &this);
+	if (strcmp(req->type, "cnida") == 0)
+		keep_first(&first, forget_capabilities(host, nft, rec, &this), e, &this);
 	keep_first(&first, find_host_link(host, req, &t, &this), e, &this);
 	if (*t.host_link)
 		keep_first(&first, reaper_remove(host, t.host_link, &this), e, &this);
@@ -206,7 +230,7 @@ static int detach_with(struct nl_sock *host, struct nl_sock *nft, const struct r
 {
 	char name[IFNAMSIZ];
 	struct record rec;
-	int r, known;
+	int r, known, limits = 0;
 
 	record_name(req->network, req->container_id, req->ifname, name);
 	known = record_read(name, &rec, e);
@@ -214,9 +238,15 @@ static int detach_with(struct nl_sock *host, struct nl_sock *nft, const struct r
 	if (known < 0 && known != -ENOENT && known != -EBADMSG)
 		return known;
 	/* Type cnida's; in a chain, type portmap has taken its own back before us. */
-	r = portmap_del_record(name, e);
+	r = portmap_del_record(nft, name, e);
+	if (r >= 0)
+		r = firewall_del_record(nft, name, e);
+	if (r >= 0)
+		r = limits = bandwidth_del_record(host, name, true, e);
 	if (r >= 0)
 		r = known == 0 ? detach_recorded(host, nft, &rec, e) : 0;
+	if (r == 0 && limits > 0) /* no link of the pod's took its ifb device along */
+		r = reaper_run(host, e);
 	if (r == 0)
 		r = detach_traces(host, nft, req, conf, e);
 	if (r >= 0 && *conf->ipam_type)

@@ -4,8 +4,7 @@
  */
 #include "endpoint/elements.h"
 
-#include "base/log.h"
-#include "endpoint/portmap.h"
+#include "endpoint/restore.h"
 #include "kernel/link.h"
 #include "kernel/ruleset.h"
 
@@ -196,12 +195,17 @@ static int wants_bridge_table(const struct record *r, void *arg, struct err *e)
 	return *r->network && r->spoof_check && record_alive(r);
 }
 
+static int wants_table(const struct record *r, void *arg, struct err *e)
+{
+	(void)arg, (void)e;
+	return *r->network && r->ready && has_elements(r) && record_alive(r);
+}
+
 /* ENOENT: no table yet on this boot, or somebody flushed it. Either way the records say what belongs in it. */
-static int restore_all(struct nl_sock *s, bool bridge, struct shared *shared, struct err *e)
+static int make_tables(struct nl_sock *s, bool bridge, struct shared *shared, struct err *e)
 {
 	struct restore restore = { .nft = s };
 	int r = bridge ? 1 : record_each(wants_bridge_table, NULL, e);
-	struct err ports;
 
 	if (r < 0)
 		return r;
@@ -214,10 +218,13 @@ static int restore_all(struct nl_sock *s, bool bridge, struct shared *shared, st
 		r = ruleset_create(s, RULESET_BRIDGE, e);
 	if (r == 0)
 		r = record_each(restore_one, &restore, e);
-	/* The host ports of other pods were in the same ruleset; this pod does without. */
-	if (r == 0 && portmap_restore(&ports) < 0)
-		log_warn("host ports are not restored: %s", ports.msg);
-	return r;
+	if (r < 0)
+		return r;
+	restore_note(RULESET_INET);
+	if (bridge)
+		restore_note(RULESET_BRIDGE);
+	restore_after_flush(RESTORE_ELEMENTS);
+	return 0;
 }
 
 int elements_add(const struct record *r, struct shared *shared, struct err *e)
@@ -225,15 +232,17 @@ int elements_add(const struct record *r, struct shared *shared, struct err *e)
 	_cleanup_nl_ struct nl_sock s = { .fd = -1 };
 	int x;
 
-	if (!has_elements(r))
+	if (!has_elements(r)) {
+		restore_if_flushed();
 		return 0;
+	}
 	x = nl_open(NETLINK_NETFILTER, &s, e);
 	if (x == 0)
 		x = commit(&s, r, PUT_IN, e);
 	if (x == -EEXIST)
 		x = replace_stale(&s, r, e); /* which may find that the other table is missing */
 	if (x == -ENOENT) {
-		x = restore_all(&s, r->spoof_check, shared, e);
+		x = make_tables(&s, r->spoof_check, shared, e);
 		if (x == 0)
 			x = commit(&s, r, PUT_IN, e);
 	}
@@ -284,6 +293,52 @@ int elements_confirm(struct nl_sock *nft, const struct record *r, struct err *e)
 	return x < 0 ? x : 0;
 }
 
+/* Whatever the port may use goes, and the new address comes, in one transaction if all is as the record says. */
+static int swap_mac(const struct record *r, const uint8_t old[static 6],
+                    const uint8_t new[static 6], struct err *e)
+{
+	_cleanup_nl_ struct nl_sock s = { .fd = -1 };
+	char owner[ELEMENTS_OWNER_MAX];
+	_uninitialized_ struct ruleset_txn t;
+	int x = nl_open(NETLINK_NETFILTER, &s, e);
+
+	if (x < 0)
+		return x;
+	elements_owner(r, owner);
+	ruleset_begin(&t);
+	ruleset_del_spoof(&t, r->name, old);
+	ruleset_add_spoof(&t, r->name, new, owner);
+	x = ruleset_commit(&s, &t, e);
+	if (x != -ENOENT)
+		return x;
+	x = ruleset_take_spoof(&s, r->name, e);
+	if (x < 0)
+		return x;
+	ruleset_begin(&t);
+	ruleset_add_spoof(&t, r->name, new, owner);
+	x = ruleset_commit(&s, &t, e);
+	/* Without its table there is no check that could stop the pod; what restores it goes by the record. */
+	return x == -ENOENT ? 0 : x;
+}
+
+int elements_change_mac(const char *name, const uint8_t mac[static 6], struct err *e)
+{
+	uint8_t old[6];
+	struct record r;
+	int x = record_read(name, &r, e);
+
+	if (x == -ENOENT)
+		return 0;
+	if (x < 0 || !r.spoof_check)
+		return x;
+	port_mac(&r, old);
+	if (memcmp(old, mac, sizeof(old)) == 0)
+		return 0;
+	(void)mac_format(mac, r.mac);
+	x = record_write(&r, e);
+	return x < 0 ? x : swap_mac(&r, old, mac, e);
+}
+
 static int missing(struct err *e, const char *what, const char *which, const char *table, int x)
 {
 	return x < 0 ? x
@@ -329,8 +384,12 @@ int elements_restore(struct err *e)
 {
 	_cleanup_nl_ struct nl_sock s = { .fd = -1 };
 	struct restore restore = { .nft = &s };
-	int bridge = record_each(wants_bridge_table, NULL, e);
+	int any = record_each(wants_table, NULL, e);
+	int bridge = any > 0 ? record_each(wants_bridge_table, NULL, e) : any;
 	int r = bridge < 0 ? bridge : nl_open(NETLINK_NETFILTER, &s, e);
+
+	if (r < 0 || any == 0)
+		return r;
 
 	if (r == 0)
 		r = ruleset_repair(&s, RULESET_INET, e);

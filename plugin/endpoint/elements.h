@@ -37,6 +37,10 @@ int elements_restore(struct err *e);
 /* elements_check() - All there, with the right owner? 0, or -ENOENT with code 999 that names what is missing. */
 int elements_check(const struct record *r, struct err *e);
 
+/* elements_change_mac() - The pod of a record sends from another MAC address from now on: its source check follows. 0 also without
+ * a record or a source check. */
+int elements_change_mac(const char *name, const uint8_t mac[static 6], struct err *e);
+
 #define ELEMENTS_OWNER_MAX                                                                    \
 	(sizeof(((struct record *)0)->network) + sizeof(((struct record *)0)->container_id) + \
 	 IFNAMSIZ)

@@ -16,31 +16,49 @@
 
 #define MISSING "missing prevResult from earlier plugin"
 
+/* The link that a policy is about: the first of the result, if it is the node's. */
+static const char *policy_link(const struct result *res)
+{
+	const struct result_iface *first = &res->ifaces[0];
+
+	return res->n_ifaces == 0 || (first->sandbox && *first->sandbox) ? "" : first->name;
+}
+
+static int describe(const struct request *req, const struct firewall_conf *conf,
+                    const struct result *res, struct extra_record *ret, struct err *e)
+{
+	struct ip_addr ips[RESULT_IPS_MAX];
+
+	for (size_t i = 0; i < res->n_ips; i++)
+		ips[i] = res->ips[i].address.addr;
+	return firewall_describe(req, conf, ips, res->n_ips, policy_link(res), ret, e);
+}
+
 static int parse(const struct request *req, struct firewall_conf *conf, struct chain *chain,
-                 struct err *e)
+                 struct extra_record *rec, struct err *e)
 {
 	int r = firewall_conf_parse(req, conf, e);
 
+	if (r >= 0)
+		r = chain_read(req, MISSING, chain, e);
 	if (r < 0)
 		return r;
-	if (conf->firewalld)
-		return err_set(
-			e, CNI_E_CONFIG, 0,
-			"backend: \"firewalld\" is not supported: leave the key out, and add the pods' subnet to a zone once "
-			"(firewall-cmd --permanent --zone=trusted --add-source=SUBNET)");
-	r = chain_read(req, MISSING, chain, e);
-	return r < 0 ? r : 0;
+	r = describe(req, conf, &chain->prev, rec, e);
+	if (r < 0)
+		chain_free(chain);
+	return r;
 }
 
 int firewall_add(const struct request *req, struct result *ret, struct err *e)
 {
 	struct firewall_conf conf;
+	struct extra_record rec;
 	struct chain chain;
-	int r = parse(req, &conf, &chain, e);
+	int r = parse(req, &conf, &chain, &rec, e);
 
 	if (r < 0)
 		return r;
-	r = firewall_apply(req, &conf, &chain.prev, e);
+	r = firewall_apply(&rec, conf.firewalld, e);
 	if (r == 0)
 		result_copy(ret, &chain.prev);
 	chain_free(&chain);
@@ -49,16 +67,24 @@ int firewall_add(const struct request *req, struct result *ret, struct err *e)
 
 int firewall_check(const struct request *req, struct err *e)
 {
+	struct extra_record rec, known;
 	struct firewall_conf conf;
 	struct chain chain;
-	int r = parse(req, &conf, &chain, e);
+	struct err ignored;
+	int r = parse(req, &conf, &chain, &rec, e);
 
 	if (r < 0)
 		return r;
-	r = firewall_verify(req, &conf, &chain.prev, e);
 	chain_free(&chain);
-	return r;
+	/* Which zone, if any, is what ADD found. */
+	if (extra_record_read(EXTRA_FIREWALL, rec.name, &known, &ignored) == 0)
+		memcpy(rec.zone, known.zone, sizeof(rec.zone));
+	else
+		*rec.zone = '\0';
+	return firewall_verify(&rec, e);
 }
+
+/* DEL */
 
 /* What our own interface plugin remembers of the attachment, for a DEL without a previous result. */
 static void result_of_record(const struct request *req, struct result *res)
@@ -88,87 +114,54 @@ static void remove_upstream(const struct request *req, const struct result *res)
 		log_warn("what upstream's plugins left for %s: %s", req->container_id, e.msg);
 }
 
-/* A pod that is not ours was made by upstream's plugin before an upgrade. */
+/* No record: /run was emptied, or the pod is upstream's. With nothing known, all elements are looked through. */
+static int take_unrecorded(const struct request *req, const struct result *res, struct err *e)
+{
+	_cleanup_nl_ struct nl_sock s = { .fd = -1 };
+	struct ip_addr pods[RESULT_IPS_MAX];
+	char owner[RULESET_COMMENT_MAX + 1];
+	int n = 0, r = nl_open(NETLINK_NETFILTER, &s, e);
+
+	if (r < 0)
+		return r;
+	(void)snprintf(owner, sizeof(owner), "%s %s %s", req->network, req->container_id,
+	               req->ifname);
+	for (size_t i = 0; i < res->n_ips; i++)
+		pods[i] = res->ips[i].address.addr;
+	r = n = firewall_take_pods(&s, pods, res->n_ips, owner, e);
+	for (size_t i = 0; r >= 0 && i < res->n_ifaces; i++) {
+		if (res->ifaces[i].sandbox && *res->ifaces[i].sandbox)
+			continue;
+		r = firewall_take_link(&s, res->ifaces[i].name, owner, e);
+		n += r > 0;
+	}
+	if (r >= 0 && n == 0)
+		r = n = firewall_take_owner(&s, owner, e);
+	return r < 0 ? r : n > 0;
+}
+
 int firewall_del(const struct request *req, struct err *e)
 {
+	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
+	char name[IFNAMSIZ];
 	struct chain chain;
 	struct err ignored;
-	int r = chain_read(req, NULL, &chain, &ignored);
+	int r;
 
+	record_name(req->network, req->container_id, req->ifname, name);
+	r = firewall_del_record(&nft, name, e);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = chain_read(req, NULL, &chain, &ignored);
 	if (r <= 0) {
 		if (r < 0)
 			log_warn("DEL goes on without a previous result: %s", ignored.msg);
 		result_init(&chain.prev);
 		result_of_record(req, &chain.prev);
 	}
-	r = firewall_remove(req, &chain.prev, e);
+	r = take_unrecorded(req, &chain.prev, e);
 	if (r == 0)
 		remove_upstream(req, &chain.prev);
 	chain_free(&chain);
-	return r < 0 ? r : 0;
-}
-
-/* GC */
-
-#define GARBAGE_MAX 64
-
-struct garbage {
-	const struct request *req;
-	char owners[GARBAGE_MAX][RULESET_COMMENT_MAX + 1];
-	size_t n;
-};
-
-static bool is_valid(const struct request *req, const char *owner)
-{
-	char valid[RULESET_COMMENT_MAX + 1];
-	const json_t *item;
-	size_t i;
-
-	json_array_foreach(req->valid_attachments, i, item) {
-		(void)snprintf(valid, sizeof(valid), "%s %s %s", req->network,
-		               json_string_value(jget(item, "containerID")),
-		               json_string_value(jget(item, "ifname")));
-		if (strcmp(valid, owner) == 0)
-			return true;
-	}
-	return false;
-}
-
-static int collect(const char *owner, void *arg, struct err *e)
-{
-	struct garbage *g = arg;
-	size_t len = strlen(g->req->network);
-
-	(void)e;
-	if (strncmp(owner, g->req->network, len) != 0 || owner[len] != ' ' ||
-	    is_valid(g->req, owner) || g->n == GARBAGE_MAX)
-		return 0;
-	for (size_t i = 0; i < g->n; i++) {
-		if (strcmp(g->owners[i], owner) == 0)
-			return 0;
-	}
-	(void)snprintf(g->owners[g->n++], sizeof(g->owners[0]), "%s", owner);
-	return 0;
-}
-
-int firewall_gc(const struct request *req, struct err *e)
-{
-	_cleanup_nl_ struct nl_sock s = { .fd = -1 };
-	struct garbage g = { .req = req };
-	int r;
-
-	if (!req->valid_attachments)
-		return err_set(
-			e, CNI_E_CONFIG, 0,
-			"cni.dev/valid-attachments: missing; GC without a list would remove every pod of network \"%s\"",
-			req->network);
-	r = nl_open(NETLINK_NETFILTER, &s, e);
-	do {
-		g.n = 0;
-		if (r >= 0)
-			r = firewall_each(&s, collect, &g, e);
-		for (size_t i = 0; r >= 0 && i < g.n; i++)
-			r = firewall_take_owner(&s, g.owners[i], e);
-	} while (r > 0 && g.n == GARBAGE_MAX);
 	return r < 0 ? r : 0;
 }

@@ -223,6 +223,21 @@ static int read_common(const json_t *conf, struct netconf *c, struct err *e)
 	return r < 0 ? r : read_masquerade(conf, c, e);
 }
 
+static int read_capabilities(const struct request *req, struct netconf *c, struct err *e)
+{
+	int r;
+
+	if (strcmp(req->type, "cnida") != 0)
+		return 0;
+	r = bandwidth_conf_parse(req, &c->limits, e);
+	c->has_limits = r > 0;
+	if (r < 0)
+		return r;
+	r = firewall_conf_parse(req, &c->firewall, e);
+	c->has_firewall = r > 0;
+	return r < 0 ? r : 0;
+}
+
 int netconf_parse(const struct request *req, struct netconf *ret, struct err *e)
 {
 	int r;
@@ -243,6 +258,10 @@ int netconf_parse(const struct request *req, struct netconf *ret, struct err *e)
 		r = 0;
 	if (r == 0)
 		r = read_macs(req, ret, e);
+	if (r == 0)
+		r = policy_conf_parse(req->config, req->type, &ret->policy, e);
+	if (r == 0)
+		r = read_capabilities(req, ret, e);
 	if (r == 0 && ret->mode == MODE_PTP && !*ret->ipam_type)
 		r = err_set(e, CNI_E_CONFIG, 0, "ipam.type: ptp needs an IPAM plugin, found none");
 	return r;

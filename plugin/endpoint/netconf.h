@@ -10,6 +10,9 @@
 
 #include "base/err.h"
 #include "base/json.h"
+#include "endpoint/bandwidth_conf.h"
+#include "endpoint/firewall_conf.h"
+#include "endpoint/policy_conf.h"
 #include "kernel/link.h"
 #include "spec/request.h"
 
@@ -36,6 +39,13 @@ struct netconf {
 	bool has_vlans;
 	uint16_t vlan;           /* 0: none */
 	struct port_vlans vlans; /* of the container's port */
+
+	/* Type cnida alone; with bridge and ptp these keys are those of the plugins chained behind. */
+	bool has_limits, has_firewall;
+	struct bandwidth_conf limits;
+	struct firewall_conf firewall;
+
+	struct policy_conf policy;
 
 	/* From CNI_ARGS, for people and for policy; "" if unknown. */
 	char pod_name[256], pod_namespace[256], pod_uid[128];

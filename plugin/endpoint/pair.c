@@ -67,9 +67,21 @@ static int try_create(struct attachment *a, struct err *e)
 	return r;
 }
 
+/* ptp mode: the node's end routes for the pod. It takes nothing from advertisements, and asks for the pod's MAC with a
+ * link-local address, which must not wait for duplicate address detection. */
+static void prepare_router_port(const struct attachment *a)
+{
+	static const char *const off[] = { "accept_ra", "accept_dad" };
+	char key[64];
+
+	for (size_t i = 0; i < ARRAY_SIZE(off); i++) {
+		(void)snprintf(key, sizeof(key), "net/ipv6/conf/%s/%s", a->rec.name, off[i]);
+		(void)sysctl_set(key, "0", &(struct err) { 0 });
+	}
+}
+
 int pair_create(struct attachment *a, struct err *e)
 {
-	char key[64];
 	int r = try_create(a, e);
 
 	/* Either the pod has such an interface, or our name is taken by what a killed ADD left without a record. Only
@@ -81,10 +93,8 @@ int pair_create(struct attachment *a, struct err *e)
 	}
 	if (r == -EEXIST)
 		return already_exists(a, e);
-	if (r == 0 && a->conf.mode == MODE_PTP) {
-		(void)snprintf(key, sizeof(key), "net/ipv6/conf/%s/accept_ra", a->rec.name);
-		(void)sysctl_set(key, "0", &(struct err) { 0 });
-	}
+	if (r == 0 && a->conf.mode == MODE_PTP)
+		prepare_router_port(a);
 	return r;
 }
 

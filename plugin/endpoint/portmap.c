@@ -145,10 +145,9 @@ static int take_back(struct nl_sock *s, const char *name, struct portmap_record 
 	return r < 0 ? r : 1;
 }
 
-int portmap_del_record(const char *name, struct err *e)
+int portmap_del_record(struct nl_sock *nft, const char *name, struct err *e)
 {
 	_cleanup_portmap_record_ struct portmap_record old = { .v = NULL };
-	_cleanup_nl_ struct nl_sock s = { .fd = -1 };
 	int lock, r;
 
 	if (!portmap_record_exists(name))
@@ -156,9 +155,9 @@ int portmap_del_record(const char *name, struct err *e)
 	lock = portmap_record_lock(e);
 	if (lock < 0)
 		return lock;
-	r = nl_open(NETLINK_NETFILTER, &s, e);
+	r = nft->fd < 0 ? nl_open(NETLINK_NETFILTER, nft, e) : 0;
 	if (r == 0)
-		r = take_back(&s, name, &old, e);
+		r = take_back(nft, name, &old, e);
 	(void)close(lock);
 	if (r > 0)
 		portmap_forget_removed(&old);
@@ -195,13 +194,14 @@ int portmap_add(const struct request *req, const struct portmap_conf *c, const s
                 const struct ip_prefix *v6, struct err *e)
 {
 	_cleanup_portmap_record_ struct portmap_record rec = { .v = NULL };
+	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
 	_cleanup_close_ int netns = -1;
 	int lock, r = expand(req, c, v4, v6, &rec, e);
 
 	if (r < 0)
 		return r;
 	if (rec.n == 0)
-		return portmap_del_record(rec.name, e) < 0 ? -e->no : 0;
+		return portmap_del_record(&nft, rec.name, e) < 0 ? -e->no : 0;
 	netns = netns_open(req->netns, &rec.netns_id, e);
 	if (netns < 0)
 		return netns;
@@ -250,12 +250,13 @@ static int take_named(const struct request *req, const struct portmap_conf *c, s
 
 int portmap_del(const struct request *req, const struct portmap_conf *c, struct err *e)
 {
+	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
 	char name[IFNAMSIZ];
 	struct err ignored;
 	int r;
 
 	record_name(req->network, req->container_id, req->ifname, name);
-	r = portmap_del_record(name, e);
+	r = portmap_del_record(&nft, name, e);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	r = take_named(req, c, e);
@@ -300,18 +301,12 @@ static int check_port(struct nl_sock *s, const struct portmap_record *r, const s
 	return x < 0 ? x : 0;
 }
 
-int portmap_check(const struct request *req, const struct portmap_conf *c,
-                  const struct ip_prefix *v4, const struct ip_prefix *v6, struct err *e)
+int portmap_check_record(const struct portmap_record *rec, struct err *e)
 {
-	_cleanup_portmap_record_ struct portmap_record rec = { .v = NULL };
 	_cleanup_nl_ struct nl_sock s = { .fd = -1 };
 	const char *what;
-	int r = expand(req, c, v4, v6, &rec, e);
+	int r = nl_open(NETLINK_NETFILTER, &s, e);
 
-	/* A pod without a record was made by upstream's plugins, whose rules are not ours to judge. */
-	if (r < 0 || rec.n == 0 || !portmap_record_exists(rec.name))
-		return r;
-	r = nl_open(NETLINK_NETFILTER, &s, e);
 	if (r == 0)
 		r = ruleset_intact(&s, RULESET_HOSTPORT, &what, e);
 	if (r == 0)
@@ -320,9 +315,21 @@ int portmap_check(const struct request *req, const struct portmap_conf *c,
 			"nftables: expected %s in table inet cnida_hostport, found none: the ruleset was "
 			"changed by others; the next ADD with a host port or `cnida gc` restores it",
 			what);
-	for (size_t i = 0; r >= 0 && i < rec.n; i++)
-		r = check_port(&s, &rec, &rec.v[i], e);
-	return r < 0 ? r : portmap_check_localhost(&rec, e);
+	for (size_t i = 0; r >= 0 && i < rec->n; i++)
+		r = check_port(&s, rec, &rec->v[i], e);
+	return r < 0 ? r : portmap_check_localhost(rec, e);
+}
+
+int portmap_check(const struct request *req, const struct portmap_conf *c,
+                  const struct ip_prefix *v4, const struct ip_prefix *v6, struct err *e)
+{
+	_cleanup_portmap_record_ struct portmap_record rec = { .v = NULL };
+	int r = expand(req, c, v4, v6, &rec, e);
+
+	/* A pod without a record was made by upstream's plugins, whose rules are not ours to judge. */
+	if (r < 0 || rec.n == 0 || !portmap_record_exists(rec.name))
+		return r;
+	return portmap_check_record(&rec, e);
 }
 
 /* Type cnida */

@@ -12,6 +12,8 @@
 #include "base/ip.h"
 #include "endpoint/gc.h"
 #include "endpoint/portmap_conf.h"
+#include "endpoint/portmap_record.h"
+#include "kernel/netlink.h"
 #include "spec/request.h"
 
 /**
@@ -36,12 +38,17 @@ int portmap_add(const struct request *req, const struct portmap_conf *c, const s
  */
 int portmap_del(const struct request *req, const struct portmap_conf *c, struct err *e);
 
-/* portmap_del_record() - The same for a record's name, with no request at hand. 1 if there was something, 0 or -errno. */
-int portmap_del_record(const char *name, struct err *e);
+/* portmap_del_record() - The same for a record's name, with no request at hand. 1 if there was something, 0 or -errno.
+ * @nft: opened if its fd is -1, and left open: closing a netfilter socket waits, with the tables locked, until the kernel has freed what
+ * was removed. After the link's removal that is over; before it, DELs of a node's drain wait for each other's one by one. */
+int portmap_del_record(struct nl_sock *nft, const char *name, struct err *e);
 
 /* portmap_check() - All there, and leading to these addresses? 0, or -ENOENT with code 999 that names what is missing. */
 int portmap_check(const struct request *req, const struct portmap_conf *c,
                   const struct ip_prefix *v4, const struct ip_prefix *v6, struct err *e);
+
+/* portmap_check_record() - The same for a record, for doctor. */
+int portmap_check_record(const struct portmap_record *rec, struct err *e);
 
 /* portmap_add_pod(), portmap_check_pod() - The same for type cnida: the ports of the request's configuration or, before those, of
  * its runtimeConfig, for the first address of each family. Nothing without mappings. DEL is portmap_del_record(). */

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "endpoint/portmap_conf.h"
+#include "endpoint/restore.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -208,7 +209,13 @@ static int restore(struct nl_sock *s, const struct portmap_record *r, struct err
 
 	if (x >= 0)
 		x = portmap_put_all(s, r->name, e);
-	return x < 0 ? x : put(s, r, e);
+	if (x >= 0)
+		x = put(s, r, e);
+	if (x < 0)
+		return x;
+	restore_note(RULESET_HOSTPORT);
+	restore_after_flush(RESTORE_PORTS);
+	return 0;
 }
 
 int portmap_put(struct nl_sock *s, const struct portmap_record *r, struct err *e)

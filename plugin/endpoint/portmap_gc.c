@@ -67,11 +67,12 @@ static int remember(struct name_list *list, const char *name, struct err *e)
 /* All of them; the first failure is returned. */
 static int remove_all(const struct name_list *list, struct err *e)
 {
+	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
 	struct err this;
 	int first = 0;
 
 	for (size_t i = 0; i < list->n; i++) {
-		int r = portmap_del_record(list->v[i], &this);
+		int r = portmap_del_record(&nft, list->v[i], &this);
 
 		if (r >= 0)
 			continue;

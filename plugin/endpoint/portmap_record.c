@@ -223,7 +223,8 @@ static int read_at(int dir, const char *name, struct portmap_record *ret, struct
 	if (jparse(text, (size_t)len, &doc, e) < 0 || from_json(doc, ret, e) < 0) {
 		portmap_record_free(ret);
 		*ret->network = '\0';
-		e->no = EBADMSG;
+		/* Damaged is one thing, no memory to read it another: DEL gives up the first. */
+		e->no = e->no == ENOMEM ? ENOMEM : EBADMSG;
 		return err_wrap(e, "record of host ports %s/%s", PORTMAP_DIR, name);
 	}
 	return 0;
@@ -256,9 +257,7 @@ int portmap_record_delete(const char *name, struct err *e)
 	char path[sizeof(PORTMAP_DIR) + 1 + IFNAMSIZ];
 
 	path_of(name, path);
-	if (unlink(path) < 0 && errno != ENOENT && errno != ENOTDIR)
-		return err_sys(e, errno, "remove %s", path);
-	return 0;
+	return fs_remove(AT_FDCWD, path, e);
 }
 
 static bool is_record_name(const char *name)

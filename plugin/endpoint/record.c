@@ -37,7 +37,7 @@ static const struct text_field text_fields[] = {
 	TEXT_FIELD("hostMAC", host_mac), TEXT_FIELD("mac", mac),
 	TEXT_FIELD("ipam", ipam),        TEXT_FIELD("ipamDir", ipam_dir),
 	TEXT_FIELD("pod", pod_name),     TEXT_FIELD("namespace", pod_namespace),
-	TEXT_FIELD("uid", pod_uid),
+	TEXT_FIELD("uid", pod_uid),      TEXT_FIELD("policy", policy),
 };
 
 struct bool_field {
@@ -236,9 +236,7 @@ int record_delete(const char *name, struct err *e)
 	char path[sizeof(RECORD_DIR) + 1 + IFNAMSIZ];
 
 	(void)snprintf(path, sizeof(path), "%s/%s", RECORD_DIR, name);
-	if (unlink(path) < 0 && errno != ENOENT && errno != ENOTDIR)
-		return err_sys(e, errno, "remove %s", path);
-	return 0;
+	return fs_remove(AT_FDCWD, path, e);
 }
 
 int record_each(int (*fn)(const struct record *r, void *arg, struct err *e), void *arg,

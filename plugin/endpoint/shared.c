@@ -8,6 +8,7 @@
 #include "base/fs.h"
 #include "base/log.h"
 #include "endpoint/record.h"
+#include "endpoint/restore.h"
 #include "kernel/address.h"
 #include "kernel/link.h"
 #include "kernel/ruleset.h"
@@ -116,6 +117,8 @@ static int remove_tables(struct err *e)
 	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
 	int r = nl_open(NETLINK_NETFILTER, &nft, e);
 
+	restore_forget(RULESET_INET);
+	restore_forget(RULESET_BRIDGE);
 	if (r == 0)
 		r = ruleset_destroy_table(&nft, RULESET_INET, e);
 	return r < 0 ? r : ruleset_destroy_table(&nft, RULESET_BRIDGE, e);

@@ -4,12 +4,14 @@
  */
 #include "ipam/sweep.h"
 #include "base/cleanup.h"
+#include "endpoint/bandwidth.h"
 #include "endpoint/detach.h"
-#include "endpoint/elements.h"
+#include "endpoint/firewall.h"
 #include "endpoint/gc.h"
 #include "endpoint/ipam.h"
 #include "endpoint/portmap.h"
 #include "endpoint/record_list.h"
+#include "endpoint/restore.h"
 #include "kernel/ruleset.h"
 
 #include <dirent.h>
@@ -243,21 +245,20 @@ static int sweep_elements(struct sweep *s, struct err *e)
 	return r < 0 ? r : remove_orphans(s, &nft, o, e);
 }
 
-static int sweep_ports(struct sweep *s, struct err *e)
+/* What types portmap, bandwidth and firewall gave, behind whatever plugin. */
+static int sweep_capabilities(struct sweep *s, struct err *e)
 {
-	int r = portmap_sweep(s->dry_run, s->seen, s->arg, e);
+	int (*const sweeps[])(bool, gc_seen_fn, void *,
+	                      struct err *) = { portmap_sweep, bandwidth_sweep, firewall_sweep };
 
-	s->n += r > 0 ? r : 0;
-	return r;
-}
+	for (size_t i = 0; i < ARRAY_SIZE(sweeps); i++) {
+		int r = sweeps[i](s->dry_run, s->seen, s->arg, e);
 
-static bool any_elements(const struct sweep *s)
-{
-	for (size_t i = 0; i < s->alive.n; i++) {
-		if (s->alive.v[i].masquerade || s->alive.v[i].spoof_check)
-			return true;
+		if (r < 0)
+			return r;
+		s->n += r;
 	}
-	return false;
+	return 0;
 }
 
 int gc_sweep(const char *data_dir, bool dry_run, gc_seen_fn seen, void *arg, struct err *e)
@@ -268,13 +269,11 @@ int gc_sweep(const char *data_dir, bool dry_run, gc_seen_fn seen, void *arg, str
 	if (r >= 0)
 		r = sweep_elements(&s, e);
 	if (r >= 0)
-		r = sweep_ports(&s, e);
+		r = sweep_capabilities(&s, e);
 	if (r >= 0)
 		r = sweep_stores(&s, data_dir, e);
-	if (r >= 0 && !dry_run && any_elements(&s))
-		r = elements_restore(e);
 	if (r >= 0 && !dry_run)
-		r = portmap_restore(e);
+		r = restore_all(e);
 	record_list_free(&s.dead);
 	record_list_free(&s.alive);
 	return r < 0 ? r : s.n;

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "endpoint/chain.h"
+#include "endpoint/elements.h"
 #include "endpoint/inside.h"
 #include "endpoint/tuning_backup.h"
 #include "endpoint/tuning_conf.h"
@@ -230,6 +231,21 @@ static void update_result(const struct tuning *t, const struct chain *c, struct 
 	}
 }
 
+/* Behind a bridge with macspoofchk, only the MAC address that ADD gave may send. */
+static int allow_mac(const struct tuning *t, struct err *e)
+{
+	const struct request *req = t->req;
+	char name[IFNAMSIZ];
+	struct err ignored;
+	int r;
+
+	record_name(req->network, req->container_id, req->ifname, name);
+	r = elements_change_mac(name, t->conf.mac, e);
+	if (r < 0 && tuning_del(req, &ignored) < 0)
+		log_warn("%s", ignored.msg);
+	return r;
+}
+
 int tuning_add(const struct request *req, struct result *ret, struct err *e)
 {
 	struct tuning t = { .req = req };
@@ -243,6 +259,8 @@ int tuning_add(const struct request *req, struct result *ret, struct err *e)
 	if (r < 0)
 		return r;
 	r = inside_pod(req, &t.netns, tune, &t, e);
+	if (r == 0 && t.conf.has_mac)
+		r = allow_mac(&t, e);
 	if (r == 0) {
 		result_copy(ret, &chain.prev);
 		update_result(&t, &chain, ret);

@@ -148,9 +148,7 @@ int tuning_backup_delete(const char *dir, const struct request *req, struct err 
 	char path[PATH_MAX];
 	int r = backup_path(dir, req, path, e);
 
-	if (r == 0 && unlink(path) < 0 && errno != ENOENT && errno != ENOTDIR)
-		r = err_sys(e, errno, "remove %s", path);
-	return r;
+	return r < 0 ? r : fs_remove(AT_FDCWD, path, e);
 }
 
 void tuning_backup_merge(struct tuning_backup *b, const struct tuning_backup *earlier)

@@ -17,7 +17,10 @@
 #include <string.h>
 
 /* What of CTA_TUPLE_ORIG counts in a filtered walk (CTA_FILTER, Linux 5.8): not in the kernel's headers. */
+#define FILTER_IP_SRC         (1u << 0)
+#define FILTER_IP_DST         (1u << 1)
 #define FILTER_PROTO_NUM      (1u << 3)
+#define FILTER_PROTO_SRC_PORT (1u << 4)
 #define FILTER_PROTO_DST_PORT (1u << 5)
 
 static_assert(CONNTRACK_DST_NAT == IPS_DST_NAT, "the kernel's bit");
@@ -193,6 +196,73 @@ static int forget(struct nl_sock *s, const struct round *round, struct err *e)
 		}
 	}
 	return (int)round->n;
+}
+
+/* All that are alike */
+
+static void put_flush(struct nl_batch *b, const struct conntrack_filter *f)
+{
+	const bool dst = ip_is_set(&f->dst), by = ip_is_set(&f->answers);
+	size_t tuple, nest;
+
+	begin(b, IPCTNL_MSG_CT_DELETE, 0, f->family, "forget tracked connections");
+	tuple = nl_nest(b, CTA_TUPLE_ORIG);
+	if (dst) {
+		nest = nl_nest(b, CTA_TUPLE_IP);
+		nl_put(b, CTA_IP_V4_DST, f->dst.bytes, ip_size(f->family));
+		nl_nest_end(b, nest);
+	}
+	nest = nl_nest(b, CTA_TUPLE_PROTO);
+	nl_put_u8(b, CTA_PROTO_NUM, f->proto);
+	put_be16(b, CTA_PROTO_DST_PORT, f->dport);
+	nl_nest_end(b, nest);
+	nl_nest_end(b, tuple);
+	if (by) {
+		tuple = nl_nest(b, CTA_TUPLE_REPLY);
+		nest = nl_nest(b, CTA_TUPLE_IP);
+		nl_put(b, CTA_IP_V4_SRC, f->answers.bytes, ip_size(f->family));
+		nl_nest_end(b, nest);
+		nest = nl_nest(b, CTA_TUPLE_PROTO);
+		nl_put_u8(b, CTA_PROTO_NUM, f->proto);
+		put_be16(b, CTA_PROTO_SRC_PORT, f->answers_port);
+		nl_nest_end(b, nest);
+		nl_nest_end(b, tuple);
+	}
+	/* An earlier kernel overlooks this and takes the tuple for a single connection's, of which then half is missing:
+	 * EINVAL. */
+	nest = nl_nest(b, CTA_FILTER);
+	nl_put_u32(b, CTA_FILTER_ORIG_FLAGS,
+	           FILTER_PROTO_NUM | FILTER_PROTO_DST_PORT | (dst ? FILTER_IP_DST : 0));
+	if (by)
+		nl_put_u32(b, CTA_FILTER_REPLY_FLAGS,
+		           FILTER_IP_SRC | FILTER_PROTO_NUM | FILTER_PROTO_SRC_PORT);
+	nl_nest_end(b, nest);
+}
+
+int conntrack_flush(struct nl_sock *s, const struct conntrack_filter *v, size_t n, struct err *e)
+{
+	_uninitialized_ struct nl_batch b;
+	struct err mine;
+
+	for (size_t i = 0; i < n; i++) {
+		if (v[i].family == AF_INET6 && (ip_is_set(&v[i].dst) || ip_is_set(&v[i].answers)))
+			return 0;
+	}
+	for (size_t from = 0; from < n; from += BATCH_MAX) {
+		int r;
+
+		nl_batch_init(&b);
+		for (size_t i = from; i < n && i < from + BATCH_MAX; i++)
+			put_flush(&b, &v[i]);
+		r = nl_do(s, &b, &mine);
+		if (r == -EINVAL || r == -EOPNOTSUPP || r == -EPROTONOSUPPORT)
+			return 0;
+		if (r < 0 && r != -ENOENT) {
+			*e = mine;
+			return r;
+		}
+	}
+	return 1;
 }
 
 int conntrack_forget(struct nl_sock *s, sa_family_t family, uint8_t proto, uint16_t port,

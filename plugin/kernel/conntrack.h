@@ -24,6 +24,28 @@ struct conntrack {
 	uint16_t zone;
 };
 
+/* Connections that are alike. */
+struct conntrack_filter {
+	sa_family_t family;
+	uint8_t proto;
+	uint16_t dport;         /* of the first packet, host order */
+	struct ip_addr dst;     /* of the first packet; AF_UNSPEC: any */
+	struct ip_addr answers; /* who answers, from which port; AF_UNSPEC: anybody */
+	uint16_t answers_port;
+};
+
+/**
+ * conntrack_flush() - Forget all connections that match one of the filters
+ *
+ * The kernel skips what is empty of its table here, which it does not when it is asked for a list: 0.1 ms a filter against 11 ms for
+ * a list of nothing, with 262,144 slots.
+ *
+ * No IPv6 addresses: Linux 6.18 compares them the wrong way round, and would forget all the others.
+ *
+ * Return: 1, 0 if the kernel cannot (an earlier one, or without ctnetlink; nothing is forgotten then), or -errno.
+ */
+int conntrack_flush(struct nl_sock *s, const struct conntrack_filter *v, size_t n, struct err *e);
+
 /* Is it to be forgotten? Must not use the socket of the walk. */
 typedef bool (*conntrack_fn)(const struct conntrack *ct, void *arg);
 

@@ -24,6 +24,7 @@
 
 #define ANSWER_SIZE   32768 /* the kernel fills at most this much of a dump into one datagram */
 #define DUMP_RESTARTS 8
+#define PARKED_MAX    8
 
 _Static_assert(NL_BATCH_MAX <= 64, "no_ack has a bit for each message");
 
@@ -45,12 +46,23 @@ int nl_open(int bus, struct nl_sock *ret, struct err *e)
 	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
 		(void)setsockopt(fd, SOL_NETLINK, options[i], &(const int) { 1 }, sizeof(int));
 	ret->fd = take_fd(&fd);
+	ret->netfilter = bus == NETLINK_NETFILTER;
 	return 0;
 }
 
+/*
+ * Closing any netfilter socket waits, with the tables locked, for a grace period as long as the kernel has not freed all that was
+ * removed from the tables (nft_rcv_nl_event()). So the first few stay open until the process ends: a DEL is through with its link
+ * by then, which takes longer, and DELs of a drain do not queue up for one grace period after the other.
+ */
 void nl_close(struct nl_sock *s)
 {
-	cleanup_close(&s->fd);
+	static unsigned int parked;
+
+	if (s->fd >= 0 && s->netfilter && parked < PARKED_MAX)
+		parked++;
+	else
+		cleanup_close(&s->fd);
 	s->fd = -1;
 }
 

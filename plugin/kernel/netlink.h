@@ -29,6 +29,7 @@
 struct nl_sock {
 	int fd; /* -1 when closed */
 	uint32_t seq;
+	bool netfilter;
 };
 
 struct nl_batch {
@@ -46,6 +47,7 @@ struct nl_batch {
 /* nl_open() - Socket of a family (NETLINK_ROUTE, NETLINK_NETFILTER) in the CURRENT network namespace, in which it
  * stays. CLOEXEC, extended ACKs, capped ACKs, strict checking, receive time-out. */
 int nl_open(int bus, struct nl_sock *ret, struct err *e);
+/* nl_close() - Netfilter sockets are only given up, not closed, as long as there are few: see there. */
 void nl_close(struct nl_sock *s);
 #define _cleanup_nl_ __attribute__((cleanup(nl_close)))
 

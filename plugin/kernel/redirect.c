@@ -54,7 +54,9 @@ static int add_hook(const char *from, const char *ifb, int ifb_index, struct err
 	if (r != -ENOENT)
 		return r;
 	r = ruleset_create(&s, RULESET_NETDEV, e);
-	return r < 0 ? r : add_chain(&s, from, ifb, ifb_index, e);
+	if (r == 0)
+		r = add_chain(&s, from, ifb, ifb_index, e);
+	return r < 0 ? r : 1;
 }
 
 static int add_filter(struct nl_sock *route, int from, int ifb, struct err *e)
@@ -75,9 +77,10 @@ int redirect_add(struct nl_sock *route, const char *from, int from_index, const 
                  int ifb_index, struct err *e)
 {
 	struct err first;
+	int r = add_hook(from, ifb, ifb_index, &first);
 
-	if (add_hook(from, ifb, ifb_index, &first) == 0)
-		return 0;
+	if (r >= 0)
+		return r;
 	if (add_filter(route, from_index, ifb_index, e) == 0)
 		return 0;
 	(void)err_wrap(e, "%s; and then", first.msg);

@@ -22,6 +22,8 @@
  * @route:	rtnetlink of the namespace, for the filter
  * @from, @from_index: the link, for instance a host veth
  * @ifb, @ifb_index: the device; its name is the chain's
+ *
+ * Return: 0, 1 if the table had to be made for it, or -errno.
  */
 int redirect_add(struct nl_sock *route, const char *from, int from_index, const char *ifb,
                  int ifb_index, struct err *e);

@@ -79,17 +79,12 @@ static int take(struct nl_sock *s, const struct nft_set *set, const void *key, c
 	return r < 0 ? r : 1;
 }
 
-/* Add; make the table if there is none, and replace what an earlier owner left. */
+/* Add, and replace what an earlier owner left. */
 static int put(struct nl_sock *s, const struct nft_set *set, const void *key, const char *owner,
                struct err *e)
 {
 	int r = add(s, set, key, owner, e);
 
-	if (r == -ENOENT) {
-		r = ruleset_create(s, RULESET_FIREWALL, e);
-		if (r == 0)
-			r = add(s, set, key, owner, e);
-	}
 	if (r != -EEXIST)
 		return r;
 	r = has(s, set, key, owner, e);
@@ -99,9 +94,30 @@ static int put(struct nl_sock *s, const struct nft_set *set, const void *key, co
 	return r < 0 ? r : add(s, set, key, owner, e);
 }
 
-int firewall_add_pod(struct nl_sock *s, const struct ip_addr *pod, const char *owner, struct err *e)
+int firewall_add_pods(struct nl_sock *s, const struct ip_addr *pods, size_t n, const char *owner,
+                      struct err *e)
 {
-	return put(s, pod_set(pod), pod->bytes, owner, e);
+	char comment[RULESET_COMMENT_MAX + 1];
+	_uninitialized_ struct nl_batch b;
+	int r = 0;
+
+	if (n == 0)
+		return 0;
+	nft_begin(&b);
+	for (size_t i = 0; i < n; i++) {
+		const struct nft_elem el = { .key = pods[i].bytes,
+			                     .comment = cut_owner(owner, comment) };
+
+		nft_add_elem(&b, TABLE, pod_set(&pods[i]), &el, NLM_F_EXCL, "add to the firewall");
+	}
+	r = nft_commit(s, &b, e);
+	if (r != -EEXIST)
+		return r;
+	/* One of them is there already. */
+	r = 0;
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = put(s, pod_set(&pods[i]), pods[i].bytes, owner, e);
+	return r;
 }
 
 int firewall_take_pods(struct nl_sock *s, const struct ip_addr *pods, size_t n, const char *owner,
@@ -296,18 +312,20 @@ static const struct nft_table *filter_table(sa_family_t family)
 	return &table[family == AF_INET6];
 }
 
-/* -m mark --mark 0x1000/0x1000 -j ACCEPT, with the match of iptables, which it lists whatever its version */
-static void add_own_chain(struct nl_batch *b, const struct nft_table *t, const char *chain,
-                          const char *admin)
+#define OWN_RULES 2
+
+/* -m mark --mark 0x1000/0x1000 -j ACCEPT, with the match of iptables, which it lists whatever its version; before it the way
+ * to the administrator's chain */
+static void insert_own_rules(struct nl_batch *b, const struct nft_table *t, const char *chain,
+                             const char *admin)
 {
 	const struct nft_expr to_admin[] = { NFT_COUNTER, NFT_VERDICT_TO(NFT_JUMP, admin),
 		                             NFT_END };
 	const struct nft_expr accept[] = { NFT_XT_MARK(FIREWALL_MARK, FIREWALL_MARK), NFT_COUNTER,
 		                           NFT_VERDICT(NF_ACCEPT), NFT_END };
-	const struct nft_rule rules[] = { { .exprs = to_admin }, { .exprs = accept } };
 
-	nft_add_chain(b, t,
-	              &(const struct nft_chain) { .name = chain, .rules = rules, .n_rules = 2 });
+	nft_insert_rule(b, t, chain, &(const struct nft_rule) { .exprs = accept });
+	nft_insert_rule(b, t, chain, &(const struct nft_rule) { .exprs = to_admin });
 }
 
 static void add_jump(struct nl_batch *b, const struct nft_table *t, const char *chain)
@@ -315,37 +333,6 @@ static void add_jump(struct nl_batch *b, const struct nft_table *t, const char *
 	const struct nft_expr jump[] = { NFT_COUNTER, NFT_VERDICT_TO(NFT_JUMP, chain), NFT_END };
 
 	nft_insert_rule(b, t, "FORWARD", &(const struct nft_rule) { .exprs = jump });
-}
-
-int firewall_admit(struct nl_sock *s, sa_family_t family, const char *admin, struct err *e)
-{
-	const struct nft_table *t = filter_table(family);
-	char chain[FIREWALL_CHAIN_MAX];
-	_uninitialized_ struct nl_batch b;
-	struct err mine;
-	int r;
-
-	own_chain(admin, chain);
-	r = nft_has_chain(s, t->family, t->name, chain, e);
-	if (r != 0)
-		return r;
-	r = nft_has_chain(s, t->family, t->name, "FORWARD", e);
-	if (r <= 0)
-		return r;
-	r = nft_has_chain(s, t->family, t->name, admin, e);
-	if (r < 0)
-		return r;
-	nft_begin(&b);
-	if (r == 0)
-		nft_add_chain(&b, t, &(const struct nft_chain) { .name = admin });
-	add_own_chain(&b, t, chain, admin);
-	add_jump(&b, t, chain);
-	r = nft_commit(s, &b, &mine);
-	if (r == -EEXIST) /* another ADD was faster */
-		return 1;
-	if (r < 0)
-		*e = mine;
-	return r < 0 ? r : 1;
 }
 
 struct find_jump {
@@ -362,12 +349,106 @@ static int look_for_jump(const struct nft_rule_info *rule, void *arg, struct err
 	return 0;
 }
 
+/* Rules of ours, of which some are missing: all of them anew. */
+struct handles {
+	uint64_t v[8];
+	size_t n;
+};
+
+static int keep_handle(const struct nft_rule_info *rule, void *arg, struct err *e)
+{
+	struct handles *h = arg;
+
+	(void)e;
+	if (h->n < ARRAY_SIZE(h->v))
+		h->v[h->n++] = rule->handle;
+	return 0;
+}
+
+static void forget_handles(void *arg)
+{
+	((struct handles *)arg)->n = 0;
+}
+
+static int has_jump(struct nl_sock *s, const struct nft_table *t, const char *to, struct err *e)
+{
+	struct find_jump jump = { .to = to };
+	int r = nft_each_rule(s, t->family, t->name, "FORWARD", look_for_jump, NULL, &jump, e);
+
+	return r < 0 ? r : jump.found;
+}
+
+/* Somebody flushed the chains of iptables without removing them. */
+static int readmit(struct nl_sock *s, const struct nft_table *t, const char *chain,
+                   const char *admin, struct err *e)
+{
+	struct handles h = { .n = 0 };
+	int has_admin = nft_has_chain(s, t->family, t->name, admin, e);
+	int jumps = has_admin < 0 ? has_admin : has_jump(s, t, chain, e);
+	_uninitialized_ struct nl_batch b;
+	int r = jumps < 0 ? jumps
+	                  : nft_each_rule(s, t->family, t->name, chain, keep_handle, forget_handles,
+	                                  &h, e);
+
+	if (r < 0)
+		return r;
+	nft_begin(&b);
+	if (!has_admin)
+		nft_add_chain(&b, t, &(const struct nft_chain) { .name = admin });
+	for (size_t i = 0; i < h.n; i++)
+		nft_del_rule(&b, t->family, t->name, chain, h.v[i]);
+	insert_own_rules(&b, t, chain, admin);
+	if (!jumps)
+		add_jump(&b, t, chain);
+	r = nft_commit(s, &b, e);
+	return r < 0 ? r : 1;
+}
+
+int firewall_admit(struct nl_sock *s, sa_family_t family, const char *admin, bool thorough,
+                   struct err *e)
+{
+	const struct nft_table *t = filter_table(family);
+	char chain[FIREWALL_CHAIN_MAX];
+	_uninitialized_ struct nl_batch b;
+	struct err mine;
+	int r;
+
+	own_chain(admin, chain);
+	r = nft_count_rules(s, t->family, t->name, chain, e);
+	if (r == OWN_RULES)
+		r = thorough ? has_jump(s, t, chain, e) : 1;
+	else if (r > 0)
+		r = 0;
+	if (r != 0)
+		return r;
+	r = nft_has_chain(s, t->family, t->name, "FORWARD", e);
+	if (r <= 0)
+		return r;
+	r = nft_has_chain(s, t->family, t->name, chain, e);
+	if (r != 0)
+		return r < 0 ? r : readmit(s, t, chain, admin, e);
+	r = nft_has_chain(s, t->family, t->name, admin, e);
+	if (r < 0)
+		return r;
+	nft_begin(&b);
+	if (r == 0)
+		nft_add_chain(&b, t, &(const struct nft_chain) { .name = admin });
+	nft_add_chain(&b, t, &(const struct nft_chain) { .name = chain });
+	insert_own_rules(&b, t, chain, admin);
+	add_jump(&b, t, chain);
+	r = nft_commit(s, &b, &mine);
+	if (r == -EEXIST) /* another ADD was faster */
+		return 1;
+	if (r < 0)
+		*e = mine;
+	return r < 0 ? r : 1;
+}
+
 int firewall_admitted(struct nl_sock *s, sa_family_t family, const char *admin,
                       const char **ret_missing, struct err *e)
 {
 	const struct nft_table *t = filter_table(family);
 	char chain[FIREWALL_CHAIN_MAX];
-	struct find_jump jump = { .to = chain };
 	int r = nft_has_chain(s, t->family, t->name, "FORWARD", e);
 
 	if (r <= 0)
@@ -375,14 +456,8 @@ int firewall_admitted(struct nl_sock *s, sa_family_t family, const char *admin,
 	own_chain(admin, chain);
 	*ret_missing = "CNIDA-FORWARD";
 	r = nft_count_rules(s, t->family, t->name, chain, e);
-	if (r < 2)
+	if (r < OWN_RULES)
 		return r < 0 ? r : 0;
 	*ret_missing = "FORWARD";
-	r = nft_each_rule(s, t->family, t->name, "FORWARD", look_for_jump, NULL, &jump, e);
-	return r < 0 ? r : jump.found;
-}
-
-int firewall_firewalld(struct nl_sock *s, struct err *e)
-{
-	return nft_has_table(s, NFPROTO_INET, "firewalld", e);
+	return has_jump(s, t, chain, e);
 }

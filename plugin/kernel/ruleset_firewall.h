@@ -31,9 +31,9 @@
 
 /* @owner in all of these: "network container-id ifname", cut at RULESET_COMMENT_MAX; NULL: whoever's. */
 
-/* firewall_add_pod() - Makes the table if it is not there; replaces an earlier owner of the address. */
-int firewall_add_pod(struct nl_sock *s, const struct ip_addr *pod, const char *owner,
-                     struct err *e);
+/* firewall_add_pods() - In one transaction; replaces earlier owners of the addresses. -ENOENT without the table. */
+int firewall_add_pods(struct nl_sock *s, const struct ip_addr *pods, size_t n, const char *owner,
+                      struct err *e);
 /* firewall_take_pods() - In one transaction: each that removes something costs a grace period when its socket is closed. Number
  * that was that owner's, or -errno. */
 int firewall_take_pods(struct nl_sock *s, const struct ip_addr *pods, size_t n, const char *owner,
@@ -42,7 +42,8 @@ int firewall_take_pods(struct nl_sock *s, const struct ip_addr *pods, size_t n, 
 int firewall_has_pod(struct nl_sock *s, const struct ip_addr *pod, const char *owner,
                      struct err *e);
 
-/* firewall_set_apart() - Keep a link (a bridge, a host veth) apart from the others. @joined: but not from itself. */
+/* firewall_set_apart() - Keep a link (a bridge, a host veth) apart from the others. @joined: but not from itself. -ENOENT without
+ * the table. */
 int firewall_set_apart(struct nl_sock *s, const char *link, bool joined, const char *owner,
                        struct err *e);
 /* firewall_take_link() - 1, 0 or -errno as above. */
@@ -61,15 +62,14 @@ int firewall_each(struct nl_sock *s, int (*fn)(const char *owner, void *arg, str
  * firewall_admit() - Have iptables accept the mark
  * @family:	AF_INET or AF_INET6
  * @admin:	name of the administrator's chain; made if it is not there
+ * @thorough:	also look for the jump to our chain, which somebody may have taken out of FORWARD
  *
- * One question when nothing is to be done. Return: 1 if it is there now, 0 if iptables (nf_tables) is not in use, or -errno.
+ * One question when nothing is to be done and it is not @thorough. Return: 1 if it is there now, 0 if iptables (nf_tables) is not in use, or -errno.
  */
-int firewall_admit(struct nl_sock *s, sa_family_t family, const char *admin, struct err *e);
+int firewall_admit(struct nl_sock *s, sa_family_t family, const char *admin, bool thorough,
+                   struct err *e);
 /* firewall_admitted() - 1 (also if iptables is not in use), or 0 with *ret_missing: a chain whose rule is missing; static text. */
 int firewall_admitted(struct nl_sock *s, sa_family_t family, const char *admin,
                       const char **ret_missing, struct err *e);
-
-/* firewall_firewalld() - Does firewalld with nftables run? It needs no D-Bus to see its table. 1, 0 or -errno. */
-int firewall_firewalld(struct nl_sock *s, struct err *e);
 
 #endif

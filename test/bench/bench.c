@@ -19,7 +19,8 @@ static const struct {
 	const char *name;
 	void (*run)(struct bench *b);
 } scenarios[] = {
-	{ "start", scenario_start }, { "attach", scenario_attach }, { "drain", scenario_drain },
+	{ "start", scenario_start }, { "status", scenario_status }, { "attach", scenario_attach },
+	{ "drain", scenario_drain }, { "chain", scenario_chain },   { "boot", scenario_boot },
 	{ "store", scenario_store }, { "cost", scenario_cost },
 };
 
@@ -78,7 +79,7 @@ static void find_peers(struct bench *b)
 static int usage(void)
 {
 	fprintf(stderr,
-	        "usage: bench [--upstream DIR] [--cnida DIR] [--samples N] [--only SCENARIO] [--json FILE]\n");
+	        "usage: bench [--upstream DIR] [--cnida DIR] [--nothing FILE] [--samples N] [--only SCENARIO] [--json FILE]\n");
 	return 2;
 }
 
@@ -87,6 +88,7 @@ static int parse(int argc, char **argv, struct bench *b, const char **json)
 	static const struct option options[] = {
 		{ "upstream", required_argument, NULL, 'u' },
 		{ "cnida", required_argument, NULL, 'c' },
+		{ "nothing", required_argument, NULL, '0' },
 		{ "samples", required_argument, NULL, 'n' },
 		{ "only", required_argument, NULL, 'o' },
 		{ "json", required_argument, NULL, 'j' },
@@ -103,9 +105,12 @@ static int parse(int argc, char **argv, struct bench *b, const char **json)
 		case 'c':
 			b->peers[1].dir = optarg;
 			break;
+		case '0':
+			b->nothing = optarg;
+			break;
 		case 'n':
 			n = strtol(optarg, NULL, 10);
-			b->samples = n > 0 && n <= 120 ? (unsigned int)n : SAMPLES;
+			b->samples = n > 0 && n <= 110 ? (unsigned int)n : SAMPLES;
 			break;
 		case 'o':
 			b->only = optarg;

@@ -9,7 +9,7 @@
 #include "test/bench/series.h"
 
 enum { UPSTREAM, CNIDA, PEERS }; /* the ratios refer to upstream */
-#define ROWS_MAX 64
+#define ROWS_MAX 128
 #define SAMPLES  50U
 
 /* One line of the table: the same thing measured with every peer. */
@@ -25,7 +25,8 @@ struct bench {
 	struct row rows[ROWS_MAX];
 	size_t n_rows;
 	unsigned int samples;
-	const char *only; /* run just the scenarios whose name contains this; NULL: all */
+	const char *nothing; /* a static program that does nothing; NULL: not there */
+	const char *only;    /* run just the scenarios whose name contains this; NULL: all */
 };
 
 /* bench_row() - A new row; the last one over again if the table is full. */
@@ -36,6 +37,9 @@ struct row *bench_row(struct bench *b, const char *unit, const char *key, const 
 void scenario_start(struct bench *b);
 void scenario_attach(struct bench *b);
 void scenario_drain(struct bench *b);
+void scenario_chain(struct bench *b);
+void scenario_boot(struct bench *b);
+void scenario_status(struct bench *b);
 void scenario_store(struct bench *b);
 void scenario_cost(struct bench *b);
 

@@ -14,9 +14,27 @@
 #define ROW_HEIGHT 44
 
 static const char *const shown[] = {
-	"version",         "bridge.add",     "bridge.del",         "masq.add",
-	"masq.del",        "drain.wall",     "host-local.250.add", "host-local.60000.add",
-	"bridge.add.tree", "masq.add.execs",
+	"version",
+	"bridge.add",
+	"bridge.del",
+	"masq.add",
+	"masq.del",
+	"drain.wall",
+	"chain.add",
+	"chain.del",
+	"one.add",
+	"one.del",
+	"crowd.add.wall",
+	"crowd.del.wall",
+	"boot.plain.add.wall",
+	"boot.plain.del.wall",
+	"boot.chain.add.wall",
+	"boot.chain.del.wall",
+	"host-local.250.add",
+	"host-local.60000.add",
+	"bridge.add.tree",
+	"chain.add.execs",
+	"one.add.execs",
 };
 
 static void bar(FILE *f, int y, double length, const char *colour, double value, const char *unit)

@@ -24,6 +24,11 @@ static const struct goal {
 	{ "bridge.add", "ADD bridge", 5, 0, NULL, 0 },
 	{ "masq.add", "ADD bridge with ipMasq", 10, 0, NULL, 0 },
 	{ "drain.wall", "50 DELs by 16 callers", 3, 0, NULL, 0 },
+	{ "chain.add", "ADD of the chain, four drop-ins", 12, 0, NULL, 0 },
+	{ "chain.del", "DEL of the chain, four drop-ins", 5, 0, NULL, 0 },
+	{ "one.add", "ADD of the chain, type cnida", 20, 0, NULL, 0 },
+	{ "crowd.add.wall", "ADD of 50 pods by 16 callers, type cnida", 15, 0, NULL, 0 },
+	{ "crowd.del.wall", "DEL of 50 pods by 16 callers, type cnida", 15, 0, NULL, 0 },
 	{ "host-local.60000.add", "ADD host-local, 60,000 taken, against 10", 0, 0,
 	  "host-local.10.add", 1.5 },
 	{ "host-local.60000.del", "DEL host-local, 60,000 taken, against 10", 0, 0,
@@ -31,7 +36,12 @@ static const struct goal {
 	{ "bridge.add.tree", "memory of an ADD", 0, 3072, NULL, 0 },
 	{ "bridge.del.tree", "memory of a DEL", 0, 3072, NULL, 0 },
 	{ "bridge.add.execs", "processes of an ADD", 0, 1, NULL, 0 },
+	{ "chain.add.execs", "processes of an ADD of the chain, four drop-ins", 0, 4, NULL, 0 },
+	{ "one.add.execs", "processes of an ADD of the chain, type cnida", 0, 1, NULL, 0 },
+	{ "one.add.tree", "memory of an ADD of the chain, type cnida", 0, 3072, NULL, 0 },
 	{ "status", "STATUS", 0, 1, NULL, 0 },
+	{ "status", "STATUS against process start (our VERSION)", 0, 0, "version", 1.15 },
+	{ "status", "STATUS against a program that does nothing", 0, 0, "status.nothing", 1.15 },
 };
 
 static bool has_both(const struct row *r)
@@ -88,7 +98,7 @@ static void report_goal(const struct goal *g, const struct row *r, const struct 
 		printf("%s: 1/%.1f of upstream (goal: at most 1/%.0f)%s\n", g->title, ratio(r),
 		       g->share, ratio(r) >= g->share ? "" : "  MISSED");
 	else if (g->against)
-		printf("%s: %.2f times (goal: at most %.1f)%s\n", g->title, times, g->times,
+		printf("%s: %.2f times (goal: at most %g)%s\n", g->title, times, g->times,
 		       times <= g->times ? "" : "  MISSED");
 	else
 		printf("%s: %.4g%s%s (goal: at most %g)%s\n", g->title, median, *r->unit ? " " : "",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * scenarios.c - what is measured: start, attach, drain, store, cost
+ * scenarios.c - what is measured of single plugins: start, attach, drain, store, cost
  *
  * The peers take turns call by call (A B A B ...), so that whatever the machine does meanwhile hits both. Network
  * namespaces are made before and destroyed after a measured phase: the kernel cleans them up in the background.
@@ -127,19 +127,7 @@ static void in_turns(struct bench *b, struct field *f, const char *verb, unsigne
 void scenario_start(struct bench *b)
 {
 	struct row *version = bench_row(b, "ms", "version", "process start (VERSION)");
-	struct row *status = bench_row(b, "ms", "status", "STATUS bridge + host-local");
 
-	for (size_t p = 0; p < PEERS; p++) {
-		char *conf = peer_conf(&b->peers[p], CONF_STATUS, NULL);
-
-		(void)peer_fill_store(&b->peers[p], "bench-status", 0);
-		/* Debian's 1.1.1 has no STATUS. */
-		for (unsigned int i = 0; i < b->samples && b->peers[p].present && p != UPSTREAM;
-		     i++)
-			measure(&b->peers[p], p, "STATUS", conf, status);
-		peer_drop_store(&b->peers[p], "bench-status");
-		free(conf);
-	}
 	for (unsigned int i = 0; i < b->samples; i++)
 		for (size_t p = 0; p < PEERS; p++)
 			if (b->peers[p].present)

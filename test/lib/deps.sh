@@ -14,7 +14,8 @@ declare -A packages=(
 	[build]="gcc libc6-dev musl-dev binutils libmnl-dev libnftnl-dev libjansson-dev dpkg-dev"
 	[check]="libcriterion-dev containerd runc podman containernetworking-plugins golang-go
 		golang-github-appc-cni-dev nftables iptables iproute2 iputils-ping ethtool conntrack
-		tcpdump strace jq procps util-linux busybox hyperfine"
+		tcpdump strace jq procps util-linux busybox hyperfine dbus-daemon dbus-bin python3-dbus
+		python3-gi"
 	[lint]="clang-format clang-tidy cppcheck shellcheck mandoc"
 )
 # Package lists older than this are fetched anew before anything is installed.

@@ -221,19 +221,21 @@ static int spawn(const struct plugin_call *call, const struct stdio *s, char **e
 	return -r;
 }
 
-/* Wait for the process, at most until the deadline. */
+/* Wait for the process, at most until the deadline, or until it shall die. */
 static void reap(const struct plugin_call *call, pid_t pid, struct plugin_run *ret)
 {
 	unsigned int ms = call->deadline_ms ? call->deadline_ms : PLUGIN_DEADLINE_MS;
+	uint64_t ns = call->kill_us ? call->kill_us * 1000ULL : ms * 1000000ULL;
+	struct timespec wait = { (time_t)(ns / 1000000000U), (long)(ns % 1000000000U) };
 	int status = 0, pidfd = pidfd_open(pid, 0), n;
 	struct pollfd p = { .fd = pidfd, .events = POLLIN };
 	struct rusage ru = { 0 };
 
 	do
-		n = poll(&p, 1, (int)ms);
+		n = ppoll(&p, 1, &wait, NULL);
 	while (n < 0 && errno == EINTR);
 	if (n == 0) {
-		ret->late = true;
+		ret->late = !call->kill_us;
 		kill(-pid, SIGKILL);
 	}
 	while (wait4(pid, &status, 0, &ru) < 0 && errno == EINTR)

@@ -36,6 +36,9 @@ struct plugin_call {
 	size_t in_len;
 	enum plugin_stdin stdin_kind;
 	unsigned int deadline_ms; /* 0: PLUGIN_DEADLINE_MS */
+	/* Death half-way, as by a runtime's time-out (SIGKILL). 0: none */
+	unsigned int kill_us;    /* plugin_exec(): so long after the start */
+	unsigned int kill_stops; /* plugin_trace(): at the N-th entry or end of a system call */
 };
 
 struct plugin_run {

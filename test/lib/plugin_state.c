@@ -6,12 +6,14 @@
 
 #include "test/lib/plugin_suite.h"
 
+#include <fcntl.h>
 #include <fnmatch.h>
 #include <ftw.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* nftw() takes no argument. */
 static struct state *walking;
@@ -139,6 +141,53 @@ static int take_file(const char *path, const struct stat *st, int flag, struct F
 	return 0;
 }
 
+static int take_every_file(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+	(void)st;
+	(void)ftw;
+	if (flag != FTW_D)
+		add_line(walking, textf("file %s", path));
+	return 0;
+}
+
+static void take_qdiscs(struct state *s)
+{
+	FILE *f = popen("tc qdisc show", "re");
+	char *line = NULL;
+	size_t cap = 0;
+
+	while (f && getline(&line, &cap, f) >= 0) {
+		line[strcspn(line, "\n")] = '\0';
+		add_line(s, textf("%s", line));
+	}
+	free(line);
+	if (f)
+		pclose(f);
+}
+
+static int take_sysctl(const char *path, const struct stat *st, int flag, struct FTW *ftw)
+{
+	char value[256];
+	int fd = -1;
+	ssize_t n;
+
+	(void)ftw;
+	/* That one goes up and down by itself. */
+	if (flag == FTW_F && (st->st_mode & 0444) && !strstr(path, "nf_conntrack_count"))
+		fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return 0;
+	n = read(fd, value, sizeof(value) - 1);
+	close(fd);
+	if (n < 0) /* not set yet */
+		return 0;
+	value[n] = '\0';
+	for (char *p = value; *p; p++)
+		*p = strchr("\t\n", *p) ? ' ' : *p;
+	add_line(walking, textf("sysctl %s = %s", path + strlen("/proc/sys/"), value));
+	return 0;
+}
+
 static int compare(const void *a, const void *b)
 {
 	const char *const *x = a, *const *y = b;
@@ -146,16 +195,32 @@ static int compare(const void *a, const void *b)
 	return strcmp(*x, *y);
 }
 
+/* Begins with what every state has. */
+static void take(struct state *s)
+{
+	*s = (struct state) { 0 };
+	take_links(s);
+	take_routes(s, "ip -j -4 route show table all");
+	take_routes(s, "ip -j -6 route show table all");
+	take_rules(s);
+	walking = s;
+}
+
 void state_take(const char *const folders[], struct state *ret)
 {
-	*ret = (struct state) { 0 };
-	take_links(ret);
-	take_routes(ret, "ip -j -4 route show table all");
-	take_routes(ret, "ip -j -6 route show table all");
-	take_rules(ret);
-	walking = ret;
+	take(ret);
 	for (size_t i = 0; folders && folders[i]; i++)
 		(void)nftw(folders[i], take_file, 16, FTW_PHYS);
+	qsort(ret->line, ret->n, sizeof(*ret->line), compare);
+}
+
+void state_take_all(const char *const folders[], struct state *ret)
+{
+	take(ret);
+	take_qdiscs(ret);
+	(void)nftw("/proc/sys/net", take_sysctl, 16, FTW_PHYS);
+	for (size_t i = 0; folders && folders[i]; i++)
+		(void)nftw(folders[i], take_every_file, 16, FTW_PHYS);
 	qsort(ret->line, ret->n, sizeof(*ret->line), compare);
 }
 

@@ -23,6 +23,8 @@ struct state {
  * Ends the program if ip(8) or nft(8) cannot be run.
  */
 void state_take(const char *const folders[], struct state *ret);
+/* state_take_all() - The same with qdiscs, sysctls below net, and every file, whatever its name. */
+void state_take_all(const char *const folders[], struct state *ret);
 void state_free(struct state *s);
 #define _cleanup_state_ __attribute__((cleanup(state_free)))
 

@@ -24,6 +24,7 @@
 struct tracer {
 	struct plugin_trace *t;
 	pid_t root;
+	unsigned int stops, kill_stops; /* at ends of system calls; 0: these are not looked at */
 	pid_t live[TRACEES_MAX];
 	size_t n_live;
 };
@@ -121,6 +122,11 @@ static int on_stop(struct tracer *tr, pid_t tid, int status)
 {
 	int sig = WSTOPSIG(status);
 
+	if (sig == (SIGTRAP | 0x80)) {
+		if (++tr->stops == tr->kill_stops)
+			kill(-tr->root, SIGKILL);
+		return 0;
+	}
 	switch ((unsigned int)status >> 16) {
 	case PTRACE_EVENT_EXEC:
 		seen_exec(tr, tid);
@@ -142,6 +148,7 @@ static int on_stop(struct tracer *tr, pid_t tid, int status)
 
 static void follow(struct tracer *tr)
 {
+	const enum __ptrace_request go = tr->kill_stops ? PTRACE_SYSCALL : PTRACE_CONT;
 	int status;
 	pid_t tid;
 
@@ -158,7 +165,7 @@ static void follow(struct tracer *tr)
 		if (WIFSTOPPED(status)) {
 			int sig = on_stop(tr, tid, status);
 
-			(void)ptrace(PTRACE_CONT, tid, NULL, (void *)(uintptr_t)sig);
+			(void)ptrace(go, tid, NULL, (void *)(uintptr_t)sig);
 		} else if (tid == tr->root) {
 			tr->t->run.rc = WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 			tr->t->run.signal = WIFSIGNALED(status) ? WTERMSIG(status) : 0;
@@ -187,7 +194,8 @@ __attribute__((noreturn)) static void child(const struct plugin_call *call, char
 static int trace_pid(const struct plugin_call *call, pid_t pid, struct plugin_trace *ret)
 {
 	static const long options = PTRACE_O_EXITKILL | PTRACE_O_TRACEEXEC | PTRACE_O_TRACEEXIT |
-	                            PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE;
+	                            PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE |
+	                            PTRACE_O_TRACESYSGOOD;
 	unsigned int ms = call->deadline_ms ? call->deadline_ms : PLUGIN_DEADLINE_MS;
 	struct itimerval timer = { .it_interval.tv_sec = 1,
 		                   .it_value = { ms / 1000, (suseconds_t)(ms % 1000) * 1000 } };
@@ -200,6 +208,7 @@ static int trace_pid(const struct plugin_call *call, pid_t pid, struct plugin_tr
 		return -ENOMEM;
 	tr->t = ret;
 	tr->root = pid;
+	tr->kill_stops = call->kill_stops;
 	deadline_passed = 0;
 	sigaction(SIGALRM, &alarm, &old);
 	setitimer(ITIMER_REAL, &timer, NULL);
@@ -211,6 +220,7 @@ static int trace_pid(const struct plugin_call *call, pid_t pid, struct plugin_tr
 	} else {
 		(void)ptrace(PTRACE_CONT, pid, NULL, NULL);
 		follow(tr);
+		ret->stops = tr->stops;
 	}
 	setitimer(ITIMER_REAL, &off, NULL);
 	sigaction(SIGALRM, &old, NULL);

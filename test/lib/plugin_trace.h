@@ -19,7 +19,8 @@ struct plugin_trace {
 	unsigned int threads;                 /* clone of a thread */
 	char exec_names[TRACE_EXECS_MAX][32]; /* file names of what was exec'ed, in order */
 	long peak_kb;                         /* of the plugin's own process */
-	long tree_peak_kb; /* largest sum over processes that lived at the same time */
+	unsigned int stops; /* entries and ends of system calls, if kill_stops is set */
+	long tree_peak_kb;  /* largest sum over processes that lived at the same time */
 };
 
 /**

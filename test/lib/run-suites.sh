@@ -9,6 +9,8 @@
 #	unit, net, bpf	BUILDDIR/test/NAME, Criterion programs
 #	plugin		BUILDDIR/test/plugin, given a plugin folder
 #	san-...		the same programs built with ASan and UBSan; san-plugin: with the sanitized plugins
+#	conformance	BUILDDIR/test/cni-conformance, given a plugin folder; conformance-upstream: given Debian's, where
+#			what is known to deviate must fail and everything else pass; these make nodes of their own
 #	runtime-NAME	test/runtime/NAME.sh; these make a node of their own
 #
 # The others, except unit, run in a fresh node each (test/lib/node) and are skipped without root.
@@ -140,6 +142,15 @@ programs()
 
 programs '' "$build/test" "$CNI_BIN_DIR"
 programs san- "$build/san/test" "$build/san"
+if [ -x "$build/test/cni-conformance" ] && [ "$(id -u)" -ne 0 ]; then
+	echo "    skip: conformance: needs root"
+	skipped=$((skipped + 1))
+elif [ -x "$build/test/cni-conformance" ]; then
+	! selected conformance ||
+		suite conformance "$build/test/cni-conformance" --plugins "$CNI_BIN_DIR"
+	! selected conformance-upstream ||
+		suite conformance-upstream "$build/test/cni-conformance" --plugins /usr/lib/cni --control
+fi
 for file in test/runtime/*.sh; do
 	name=runtime-$(basename "$file" .sh)
 	if [ -x "$file" ] && selected "$name"; then

@@ -87,6 +87,71 @@ Test(conntrack, forget)
 	}
 }
 
+/* The quick way: all that match, and nothing else. */
+Test(conntrack, flush)
+{
+	static const struct {
+		const char *name;
+		struct conntrack_filter filter;
+		int left;
+	} rows[] = {
+		{ "another protocol", { AF_INET, IPPROTO_SCTP, 7000, { 0 }, { 0 }, 0 }, 6 },
+		{ "another port", { AF_INET, IPPROTO_UDP, 7009, { 0 }, { 0 }, 0 }, 6 },
+		{ "another address",
+		  { AF_INET, IPPROTO_UDP, 7000, { AF_INET, { 127, 0, 0, 2 } }, { 0 }, 0 },
+		  6 },
+		{ "another answers",
+		  { AF_INET, IPPROTO_UDP, 7000, { 0 }, { AF_INET, { 127, 0, 0, 2 } }, 7000 },
+		  6 },
+		{ "from another port",
+		  { AF_INET, IPPROTO_UDP, 7000, { 0 }, { AF_INET, { 127, 0, 0, 1 } }, 7001 },
+		  6 },
+		{ "address and who answers",
+		  { AF_INET,
+		    IPPROTO_UDP,
+		    7000,
+		    { AF_INET, { 127, 0, 0, 1 } },
+		    { AF_INET, { 127, 0, 0, 1 } },
+		    7000 },
+		  4 },
+		{ "IPv6", { AF_INET6, IPPROTO_UDP, 7000, { 0 }, { 0 }, 0 }, 2 },
+		{ "port", { AF_INET, IPPROTO_UDP, 7001, { 0 }, { 0 }, 0 }, 0 },
+	};
+	struct nl_sock s;
+	struct err e;
+	int fd[4];
+
+	own_run();
+	s = fresh();
+	must("exec 2>&1; ip link set lo up; nft 'add table inet t; add chain inet t c { type filter hook output "
+	     "priority 0; }; add rule inet t c ct state new'");
+	if (access("/proc/net/nf_conntrack", R_OK) < 0)
+		cr_skip_test("the kernel shows no table of connections");
+	for (int i = 0; i < 4; i++)
+		fd[i] = portmap_socket("", SOCK_DGRAM, i < 2 ? "127.0.0.1" : "::1",
+		                       (uint16_t)(6000 + i));
+	for (int i = 0; i < 4; i++)
+		send_one(fd[i], i < 2 ? "127.0.0.1" : "::1", 7000);
+	send_one(fd[0], "127.0.0.1", 7001);
+	send_one(fd[1], "127.0.0.1", 7001);
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		const struct conntrack_filter v6 = { AF_INET6, IPPROTO_UDP,
+			                             7000,     { AF_INET6, { [15] = 1 } },
+			                             { 0 },    0 };
+		int r = conntrack_flush(&s, &v6, 1, &e);
+
+		cr_expect_eq(r, 0, "an IPv6 address: expected 0, found %d", r);
+		r = conntrack_flush(&s, &rows[i].filter, 1, &e);
+
+		if (r == 0)
+			cr_skip_test("this kernel flushes nothing or everything");
+		cr_expect_eq(r, 1, "%s: expected 1, found %d", rows[i].name, r);
+		cr_expect_eq(entries("udp.*dport=700[01]"), rows[i].left,
+		             "%s: expected %d left, found %d", rows[i].name, rows[i].left,
+		             entries("udp.*dport=700[01]"));
+	}
+}
+
 /* More than one round. */
 Test(conntrack, thousands)
 {

@@ -159,7 +159,8 @@ Test(net_firewall, refuses)
 	static const struct {
 		const char *keys, *part;
 	} rows[] = {
-		{ "\"backend\":\"firewalld\"", "backend: \"firewalld\" is not supported" },
+		{ "\"backend\":\"firewalld\"",
+		  "backend: \"firewalld\", but firewalld does not run" },
 		{ "\"ingressPolicy\":\"none\"", "unknown ingress policy: \"none\"" },
 	};
 	struct chained c;

@@ -2,7 +2,9 @@
 /*
  * main.c - run the black-box suites on a plugin folder
  *
- *	plugin [-d FOLDER] [SUITE...]		default folder: $CNI_BIN_DIR or build/bin
+ *	plugin [-d FOLDER] [-n SEQUENCES] [-s SEED] [-j CALLERS] [SUITE...]
+ *
+ * Default folder: $CNI_BIN_DIR or build/bin. The other options are for the suite "random".
  *
  * A SUITE is chosen by the beginning of its name. Each runs in a process, a network and a mount namespace of its own,
  * so that a crash or an early end of one neither stops the others nor leaves anything behind. Several run at once: they mostly
@@ -25,6 +27,7 @@ static const struct {
 	const char *name;
 	void (*run)(struct suite *s);
 } suites[] = {
+	{ "random", suite_random },
 	{ "malformed-bridge", suite_malformed_bridge },
 	{ "malformed-cnida", suite_malformed_cnida },
 	{ "malformed-ptp", suite_malformed_ptp },
@@ -133,12 +136,25 @@ int main(int argc, char **argv)
 	const char *dir = getenv("CNI_BIN_DIR");
 	int c;
 
-	while ((c = getopt(argc, argv, "d:")) != -1) {
-		if (c != 'd') {
-			fprintf(stderr, "usage: plugin [-d FOLDER] [SUITE...]\n");
+	while ((c = getopt(argc, argv, "d:n:s:j:")) != -1) {
+		switch (c) {
+		case 'd':
+			dir = optarg;
+			break;
+		case 'n':
+			random_options.count = (unsigned int)strtoul(optarg, NULL, 10);
+			break;
+		case 's':
+			random_options.seed = strtoull(optarg, NULL, 10);
+			break;
+		case 'j':
+			random_options.workers = (unsigned int)strtoul(optarg, NULL, 10);
+			break;
+		default:
+			fprintf(stderr,
+			        "usage: plugin [-d FOLDER] [-n SEQUENCES] [-s SEED] [-j CALLERS] [SUITE...]\n");
 			return 2;
 		}
-		dir = optarg;
 	}
 	if (geteuid() != 0) {
 		printf("skip: plugin: needs root\nplugin: 0 passed, 0 failed, 1 skipped\n");

@@ -131,7 +131,7 @@ listing()
 	succeeds "list: a row" grep -Eq "^web-0 +default +cnirt1 +$net4.9.2,$net6:0:0:9::2 +eth0 +$link +cli +[0-9]+s +ready$" out
 	fails "list: nothing that steers a terminal" grep -q $'\e' out
 	$cnida list --json > out
-	equal "list --json: keys" "addresses bridge containerID created hostInterface interface ipam mac masquerade namespace netns network pod state type uid" \
+	equal "list --json: keys" "addresses bandwidth bridge containerID created firewall hostInterface interface ipam mac masquerade namespace netns network pod ports state type uid" \
 		"$(jq -r '[.[] | keys[]] | unique | join(" ")' out)"
 	equal "list --json: a row" "[\"web-0\",\"cnirt1\",[\"$net4.9.2/24\",\"$net6:0:0:9::2/64\"],\"$link\",\"cni0\",true,\"ready\"]" \
 		"$(jq -c '.[] | select(.pod == "web-0") | [.pod, .containerID, .addresses, .hostInterface, .bridge, .masquerade, .state]' out)"

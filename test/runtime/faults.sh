@@ -22,9 +22,9 @@ ip netns add faults
 
 write_conf()
 {
-	jq -n --argjson v6 "$1" '{cniVersion: "1.0.0", name: "faults", type: "cnida", bridge: "cnf0", isDefaultGateway: true,
+	jq -n --argjson v6 "$1" --argjson more "${2:-{\}}" '{cniVersion: "1.0.0", name: "faults", type: "cnida", bridge: "cnf0", isDefaultGateway: true,
 		ipMasq: true, hairpinMode: true, macspoofchk: true, mac: "", ipam: {type: "host-local",
-		ranges: ([[{subnet: "10.77.0.0/24"}]] + if $v6 then [[{subnet: "fd77::/64"}]] else [] end)}}' > "$conf"
+		ranges: ([[{subnet: "10.77.0.0/24"}]] + if $v6 then [[{subnet: "fd77::/64"}]] else [] end)}} + $more' > "$conf"
 }
 
 # verb COMMAND [STRACE...] - run the plugin for the pod
@@ -53,7 +53,7 @@ pod_state()
 	ip -n faults -o link | sed -E 's/^[0-9]+: //; s/@[^:]*//' | awk '{print $1}' | grep -v '^lo:'
 	ip -o link show group 1668180324 | awk '{print "waiting for the reaper", $2}'
 	nft list ruleset | grep cnirt-faults
-	find /run/cnida /var/lib/cni -type f ! -name '*.lock' ! -name lock ! -name 'last_reserved_ip.*' ! -path '/run/cnida/ipam/*' \
+	find /run/cnida /var/lib/cni -type f ! -name '*.lock' ! -name lock ! -name 'table.*' ! -name 'last_reserved_ip.*' ! -path '/run/cnida/ipam/*' \
 		2> /dev/null | sort | grep -v -F "$other_files"
 }
 
@@ -85,8 +85,15 @@ used()
 	fresh
 	ip netns add other 2> /dev/null
 	CNI_COMMAND=ADD CNI_CONTAINERID=cnirt-other CNI_NETNS=/run/netns/other CNI_IFNAME=eth0 CNI_PATH=/opt/cni/bin \
-		/opt/cni/bin/cnida < "$conf" > "$work/node/other" || cat "$work/node/other"
+		/opt/cni/bin/cnida < <(jq 'del(.portMappings)' "$conf") > "$work/node/other" || cat "$work/node/other"
 	other_files=$(pod_state)
+}
+
+# used_before - and one on which the pod itself was: the tables are there that it needs
+used_before()
+{
+	used
+	verb ADD > "$work/node/out" && verb DEL > "$work/node/out" || cat "$work/node/out"
 }
 
 # undo_success FRESH - an ADD succeeded in spite of its fault: after DEL nothing of the pod is left
@@ -170,4 +177,9 @@ write_conf false
 used
 each_add "node with another pod, IPv4" used
 each_del "node with another pod, IPv4"
+write_conf false '{"portMappings": [{"hostPort": 8080, "containerPort": 80}], "ingressPolicy": "same-bridge",
+	"ingressRate": 80000000, "ingressBurst": 800000, "egressRate": 80000000, "egressBurst": 800000}'
+used_before
+each_add "all capabilities" used_before
+each_del "all capabilities"
 finish

@@ -240,6 +240,29 @@ test_bandwidth_mixed()
 	rm -rf /run/netns/gone
 }
 
+# Tuning gives the pod another MAC address behind a bridge that checks it: it may send from that one, and from no other.
+test_spoof()
+{
+	local keys pod=${id_prefix}spoof mac=02:77:00:00:00:01
+	keys=$(jq -c '. + {macspoofchk: true}' <<< "$bridge_keys")
+	ip netns add "$pod"
+	plugin ours ADD "$pod" bridge "$keys" > "$before"
+	succeeds "tuning: a MAC address behind macspoofchk" again ours "$pod" tuning "{\"mac\": \"$mac\"}"
+	succeeds "tuning: the pod may send from it" ping_ok in_pod "$pod" "$net4.3.1"
+	succeeds "tuning: CHECK of the bridge" plugin ours CHECK "$pod" bridge "$keys" "$result"
+	nft flush ruleset
+	fails "tuning: flushed, CHECK of the bridge" plugin ours CHECK "$pod" bridge "$keys" "$result"
+	succeeds "tuning: flushed, gc" /opt/cni/bin/cnida gc
+	succeeds "tuning: flushed, restored" plugin ours CHECK "$pod" bridge "$keys" "$result"
+	in_pod "$pod" ip link set eth0 address 02:77:00:00:00:02
+	equal "tuning: not from another" no "$(reach "$pod" "$net4.3.1")"
+	in_pod "$pod" ip link set eth0 address "$mac"
+	succeeds "tuning: DEL" del ours "$pod" tuning "{\"mac\": \"$mac\"}"
+	plugin ours DEL "$pod" bridge "$keys" "$result"
+	ip netns del "$pod"
+	equal "tuning: no element is left" "" "$(nft list ruleset | grep -F "$pod")"
+}
+
 # --- firewall ---
 
 # fw_bridge N - the keys of bridge N
@@ -328,7 +351,7 @@ test_forward()
 	# Nothing but IPv4, and no iptables at all.
 	fw_add ours "$pod" 5 '{}'
 	succeeds "firewall: without iptables, CHECK" plugin ours CHECK "$pod" firewall '{"backend": "nonsense"}' "$pod.out"
-	equal "firewall: backend firewalld" 7 "$(plugin ours ADD "$pod" firewall '{"backend": "firewalld"}' "$pod.result" | jq .code)"
+	equal "firewall: backend firewalld, which does not run" 7 "$(plugin ours ADD "$pod" firewall '{"backend": "firewalld"}' "$pod.result" | jq .code)"
 	equal "firewall: without prevResult" "missing prevResult from earlier plugin" "$(plugin ours ADD "$pod" firewall '{}' | answer)"
 	fw_gone ours "$pod" 5 '{}'
 	ip netns del outside
@@ -379,6 +402,7 @@ test_policy()
 }
 
 test_tuning
+test_spoof
 clean "tuning" cni0 ""
 test_rates
 test_engine

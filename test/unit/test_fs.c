@@ -320,6 +320,28 @@ Test(fs, replace)
 	cr_expect(r == 1, "after failures: %d files, expected 1", r);
 }
 
+/* What a kill between the two steps of a replacement leaves: overwritten by the next one, taken along by a removal. */
+Test(fs, replace_killed)
+{
+	struct err e = { 0 };
+	int r = fs_replace(dirfd_, "f", 0600, "first", 5, false, &e);
+
+	cr_expect(r == 0, "new: %d \"%s\"", r, e.msg);
+	r = fs_write(dirfd_, ".cnida-f", 0600, "half", 4, &e);
+	cr_expect(r == 0, "left-over: %d \"%s\"", r, e.msg);
+	r = fs_replace(dirfd_, "f", 0600, "2nd", 3, false, &e);
+	cr_expect(r == 0, "over a left-over: %d \"%s\"", r, e.msg);
+	expect_content("over a left-over", "f", "2nd");
+	r = fs_write(dirfd_, ".cnida-f", 0600, "half", 4, &e);
+	cr_expect(r == 0, "left-over again: %d \"%s\"", r, e.msg);
+	r = fs_remove(dirfd_, "f", &e);
+	cr_expect(r == 0, "remove: %d \"%s\"", r, e.msg);
+	r = fs_remove(dirfd_, "f", &e);
+	cr_expect(r == 0, "remove what is not there: %d \"%s\"", r, e.msg);
+	r = clear(dirfd_, 0);
+	cr_expect(r == 0, "after removal: %d files, expected 0", r);
+}
+
 Test(fs, write)
 {
 	static const struct {

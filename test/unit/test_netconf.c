@@ -411,3 +411,41 @@ Test(netconf, default_gateway_of_ptp)
 	json_decref(cnida.doc);
 	json_decref(ptp.doc);
 }
+
+/* Keys of the chained plugins are the type cnida's too, and nobody else's. */
+Test(unit_netconf, capabilities)
+{
+	static const struct {
+		const char *name, *type, *text;
+		bool good, limits, firewall;
+	} rows[] = {
+		{ "none", "cnida", "{}", true, false, false },
+		{ "limits", "cnida", "{\"egressRate\":8000,\"egressBurst\":8000}", true, true,
+		  false },
+		{ "limits of the runtime", "cnida",
+		  "{\"runtimeConfig\":{\"bandwidth\":{\"ingressRate\":8000,\"ingressBurst\":8000}}}",
+		  true, true, false },
+		{ "no limits", "cnida", "{\"runtimeConfig\":{\"bandwidth\":{\"ingressRate\":0}}}",
+		  true, false, false },
+		{ "a policy", "cnida", "{\"ingressPolicy\":\"open\"}", true, false, true },
+		{ "a chain", "cnida", "{\"iptablesAdminChainName\":\"MINE\"}", true, false, true },
+		{ "portmap's backend", "cnida", "{\"backend\":\"nftables\"}", true, false, false },
+		{ "firewall's backend", "cnida", "{\"backend\":\"firewalld\"}", true, false, true },
+		{ "half a limit", "cnida", "{\"egressRate\":8000}", false, false, false },
+		{ "an unknown policy", "cnida", "{\"ingressPolicy\":\"x\"}", false, false, false },
+		{ "of others", "bridge", "{\"egressRate\":8000,\"ingressPolicy\":\"x\"}", true,
+		  false, false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct parsed p = parse(rows[i].name, rows[i].type, rows[i].text, "");
+
+		cr_expect_eq(p.r == 0, rows[i].good, "%s: expected %d, found %d %s", rows[i].name,
+		             rows[i].good, p.r, p.e.msg);
+		cr_expect(p.conf.has_limits == rows[i].limits &&
+		                  (!rows[i].good || p.conf.has_firewall == rows[i].firewall),
+		          "%s: expected limits %d firewall %d, found %d %d", rows[i].name,
+		          rows[i].limits, rows[i].firewall, p.conf.has_limits, p.conf.has_firewall);
+		json_decref(p.doc);
+	}
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * bandwidth_gc.c - limits of pods whose DEL never came: GC, the sweep
+ */
+#include "endpoint/bandwidth.h"
+
+#include "base/json.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Devices: known by their alias, "network container interface" */
+
+struct garbage {
+	char names[64][IFNAMSIZ];
+	char aliases[64][sizeof(((struct link_info *)0)->alias)];
+	size_t n;
+	const struct request *req; /* of GC; NULL in the sweep */
+};
+
+/* "network container interface", as written by bandwidth_apply(); one that was cut is nobody's we could name. */
+static bool is_garbage(const struct request *req, const char *alias)
+{
+	char owner[sizeof(((struct link_info *)0)->alias)];
+	const json_t *item;
+	size_t i, len = strlen(req->network);
+
+	if (strncmp(alias, req->network, len) != 0 || alias[len] != ' ' ||
+	    strlen(alias) >= sizeof(owner) - 1)
+		return false;
+	json_array_foreach(req->valid_attachments, i, item) {
+		(void)snprintf(owner, sizeof(owner), "%s %s %s", req->network,
+		               json_string_value(jget(item, "containerID")),
+		               json_string_value(jget(item, "ifname")));
+		if (strcmp(owner, alias) == 0)
+			return false;
+	}
+	return true;
+}
+
+static int collect(const struct link_info *link, void *arg, struct err *e)
+{
+	struct garbage *g = arg;
+
+	(void)e;
+	if (strcmp(link->kind, "ifb") != 0 || strncmp(link->name, "bwp", 3) != 0 || !*link->alias ||
+	    (g->req && !is_garbage(g->req, link->alias)))
+		return 0;
+	memcpy(g->aliases[g->n], link->alias, sizeof(link->alias));
+	memcpy(g->names[g->n++], link->name, IFNAMSIZ);
+	return g->n == sizeof(g->names) / sizeof(g->names[0]);
+}
+
+/* A round removes as many as it has room for; the list is of a node, so there are few. */
+static int gc_devices(struct nl_sock *host, const struct request *req, struct err *e)
+{
+	struct garbage g = { .req = req };
+	int more, r = 0;
+
+	do {
+		g.n = 0;
+		more = link_each(host, collect, &g, e);
+		for (size_t i = 0; more >= 0 && r == 0 && i < g.n; i++)
+			r = bandwidth_forget(host, g.names[i], e);
+	} while (more > 0 && r == 0);
+	return more < 0 ? more : r;
+}
+
+/* Records */
+
+static int remove_all(struct nl_sock *host, const struct extra_names *list, struct err *e)
+{
+	struct err this;
+	int first = 0;
+
+	for (size_t i = 0; i < list->n; i++) {
+		int r = bandwidth_del_record(host, list->v[i], false, &this);
+
+		if (r < 0 && first == 0) {
+			first = r;
+			*e = this;
+		}
+	}
+	return first;
+}
+
+struct gc {
+	const struct request *req;
+	struct extra_names list;
+};
+
+static int collect_records(const struct extra_record *r, void *arg, struct err *e)
+{
+	struct gc *gc = arg;
+
+	if (strcmp(r->network, gc->req->network) != 0 || extra_record_is_valid(gc->req, r))
+		return 0;
+	return extra_names_add(&gc->list, r->name, e);
+}
+
+int bandwidth_gc(const struct request *req, struct err *e)
+{
+	_cleanup_nl_ struct nl_sock host = { .fd = -1 };
+	struct gc gc = { .req = req };
+	int r;
+
+	if (!req->valid_attachments)
+		return err_set(
+			e, CNI_E_CONFIG, 0,
+			"cni.dev/valid-attachments: missing; GC without a list would remove every limit of network \"%s\"",
+			req->network);
+	r = nl_open(NETLINK_ROUTE, &host, e);
+	if (r == 0)
+		r = extra_record_each(EXTRA_BANDWIDTH, collect_records, &gc, e);
+	if (r == 0)
+		r = remove_all(&host, &gc.list, e);
+	free(gc.list.v);
+	return r < 0 ? r : gc_devices(&host, req, e);
+}
+
+/* The sweep */
+
+struct sweep {
+	gc_seen_fn seen;
+	void *arg;
+	int n;
+	struct extra_names dead;
+};
+
+static void tell(struct sweep *s, const char *why, const char *what)
+{
+	s->n++;
+	if (s->seen)
+		s->seen(what, why, s->arg);
+}
+
+static int collect_dead(const struct extra_record *r, void *arg, struct err *e)
+{
+	struct sweep *s = arg;
+	char what[768];
+
+	if (*r->network && extra_record_alive(r))
+		return 0;
+	(void)snprintf(what, sizeof(what), "bandwidth limit %s %s %s %s", r->name, r->network,
+	               r->container_id, r->ifname);
+	tell(s, *r->network ? "its network namespace is gone" : "its record cannot be read", what);
+	return extra_names_add(&s->dead, r->name, e);
+}
+
+static int clear_recorded(const struct extra_record *r, void *arg, struct err *e)
+{
+	char owner[EXTRA_OWNER_MAX];
+	struct garbage *g = arg;
+	size_t n = 0;
+
+	(void)e;
+	(void)extra_record_owner(r, owner);
+	for (size_t i = 0; i < g->n; i++) {
+		if (strncmp(g->aliases[i], owner, sizeof(g->aliases[i]) - 1) == 0)
+			continue;
+		if (i != n) {
+			memcpy(g->aliases[n], g->aliases[i], sizeof(g->aliases[n]));
+			memcpy(g->names[n], g->names[i], sizeof(g->names[n]));
+		}
+		n++;
+	}
+	g->n = n;
+	return 0;
+}
+
+/* Devices first, then records: an ADD writes its record before its device. */
+static int sweep_devices(struct sweep *s, struct nl_sock *host, bool dry_run, struct err *e)
+{
+	struct garbage *g = calloc(1, sizeof(*g));
+	char what[320];
+	int r;
+
+	if (!g)
+		return err_sys(e, ENOMEM, "sweep ifb devices");
+	r = link_each(host, collect, g, e);
+	if (r >= 0)
+		r = extra_record_each(EXTRA_BANDWIDTH, clear_recorded, g, e);
+	for (size_t i = 0; r >= 0 && i < g->n; i++) {
+		(void)snprintf(what, sizeof(what), "%s (%s)", g->names[i], g->aliases[i]);
+		tell(s, "no record has it", what);
+		if (!dry_run)
+			r = bandwidth_forget(host, g->names[i], e);
+	}
+	free(g);
+	return r < 0 ? r : 0;
+}
+
+int bandwidth_sweep(bool dry_run, gc_seen_fn seen, void *arg, struct err *e)
+{
+	_cleanup_nl_ struct nl_sock host = { .fd = -1 };
+	struct sweep s = { .seen = seen, .arg = arg };
+	int r = nl_open(NETLINK_ROUTE, &host, e);
+
+	if (r == 0)
+		r = extra_record_each(EXTRA_BANDWIDTH, collect_dead, &s, e);
+	if (r == 0 && !dry_run)
+		r = remove_all(&host, &s.dead, e);
+	free(s.dead.v);
+	if (r >= 0)
+		r = sweep_devices(&s, &host, dry_run, e);
+	return r < 0 ? r : s.n;
+}
