@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * fs.c - files that are there completely or not at all, and locks that are waited for with a deadline
+ * fs.c - files that are there completely or not at all (locks: fs_lock.c)
  *
  * Creation. Content and attribute go into a file without a name (O_TMPFILE), which linkat() then makes appear; the
  * name is taken by exactly one of several competitors, and a kill at any moment leaves nothing behind. Where the file
@@ -10,27 +10,20 @@
  * the other's (".cnida-NAME"), by which it is renamed: what a kill leaves in between is overwritten by the next try,
  * and fs_remove() finds it.
  *
- * Lock. flock() has no deadline of its own, so a timer interrupts it with SIGALRM. The timer repeats: a signal that
- * arrives between our look at the clock and the system call would otherwise be lost, and the wait endless. A lock on a
- * file that is no longer the one behind the name locks nobody out, so after the wait the two are compared.
- *
  * A plain name below a directory descriptor may come from a container ID or from another process: it is never
  * followed if it is a symbolic link. A path is a person's choice and may go through links.
  */
 #include "base/fs.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/fs.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -39,44 +32,11 @@
 #include <unistd.h>
 
 #include "base/cleanup.h"
+#include "base/fs_name.h"
 
-#define TMP_PREFIX   ".cnida-"
-#define TMP_TRIES    16
-#define NS_PER_S     1000000000
-#define READ_CHUNK   4096U
-#define LOCK_TRIES   64              /* times that the lock file may be replaced under our hands */
-#define LOCK_TICK_NS (10 * 1000000L) /* repeated signal after the deadline */
-
-/* "directory/name" for messages, however the file was named to us */
-static const char *full_name(int dirfd, const char *name, char buf[static PATH_MAX])
-{
-	char link[sizeof("/proc/self/fd/") + 3 * sizeof(int)];
-	ssize_t n;
-
-	if (dirfd == AT_FDCWD || name[0] == '/')
-		return name;
-	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", dirfd);
-	n = readlink(link, buf, PATH_MAX - 1);
-	if (n < 0 || (size_t)n + strlen(name) + 2 > PATH_MAX)
-		return name;
-	buf[n] = '/';
-	memcpy(buf + n + 1, name, strlen(name) + 1);
-	return buf;
-}
-
-static int fail(struct err *e, int no, const char *what, int dirfd, const char *name)
-{
-	char buf[PATH_MAX];
-
-	if (!e)
-		return -no;
-	return err_sys(e, no, "%s %s", what, full_name(dirfd, name, buf));
-}
-
-static int nofollow(int dirfd, const char *name)
-{
-	return dirfd != AT_FDCWD && !strchr(name, '/') ? O_NOFOLLOW : 0;
-}
+#define TMP_PREFIX ".cnida-"
+#define TMP_TRIES  16
+#define READ_CHUNK 4096U
 
 static int write_all(int fd, const void *data, size_t len)
 {
@@ -119,18 +79,18 @@ ssize_t fs_read(int dirfd, const char *name, char *buf, size_t cap, struct err *
 	/* O_NONBLOCK: a FIFO that someone put there must not hold us up. */
 	_cleanup_close_ int fd =
 		openat(dirfd, name,
-	               O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | nofollow(dirfd, name));
+	               O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | fs_nofollow(dirfd, name));
 	ssize_t n;
 
 	if (fd < 0)
-		return fail(e, errno, "open", dirfd, name);
+		return fs_fail(e, errno, "open", dirfd, name);
 	n = read_some(fd, buf, cap);
 	if (n < 0)
-		return fail(e, (int)-n, "read", dirfd, name);
+		return fs_fail(e, (int)-n, "read", dirfd, name);
 	if ((size_t)n == cap) {
 		if (cap > 0)
 			buf[cap - 1] = '\0';
-		return fail(e, EFBIG, "read", dirfd, name);
+		return fs_fail(e, EFBIG, "read", dirfd, name);
 	}
 	buf[n] = '\0';
 	return n;
@@ -174,10 +134,10 @@ ssize_t fs_read_all(int dirfd, const char *name, size_t max, char **ret, struct 
 	ssize_t n;
 
 	if (fd < 0)
-		return fail(e, errno, "open", dirfd, name);
+		return fs_fail(e, errno, "open", dirfd, name);
 	n = read_growing(fd, max < SSIZE_MAX ? max : SSIZE_MAX - 1, ret);
 	if (n < 0)
-		return fail(e, (int)-n, "read", dirfd, name);
+		return fs_fail(e, (int)-n, "read", dirfd, name);
 	return n;
 }
 
@@ -318,7 +278,7 @@ int fs_create(int dirfd, const char *name, mode_t mode, const void *data, size_t
 		r = fd;
 	}
 	if (r < 0 && r != -EEXIST)
-		return fail(e, -r, "create", dirfd, name);
+		return fs_fail(e, -r, "create", dirfd, name);
 	return r;
 }
 
@@ -412,9 +372,9 @@ int fs_replace(int dirfd, const char *name, mode_t mode, const void *data, size_
 	if ((fd < 0 && is_no_tmpfile(-fd)) || r == -ENAMETOOLONG)
 		r = replace_by_name(dirfd, name, mode, data, len, sync);
 	if (r < 0)
-		return fail(e, -r, "replace", dirfd, name);
+		return fs_fail(e, -r, "replace", dirfd, name);
 	r = sync ? sync_dir_of(dirfd, name) : 0;
-	return r < 0 ? fail(e, -r, "sync the directory of", dirfd, name) : 0;
+	return r < 0 ? fs_fail(e, -r, "sync the directory of", dirfd, name) : 0;
 }
 
 int fs_remove(int dirfd, const char *name, struct err *e)
@@ -424,20 +384,21 @@ int fs_remove(int dirfd, const char *name, struct err *e)
 	if (successor_of(name, tmp) == 0)
 		(void)unlinkat(dirfd, tmp, 0);
 	if (unlinkat(dirfd, name, 0) < 0 && errno != ENOENT && errno != ENOTDIR)
-		return fail(e, errno, "remove", dirfd, name);
+		return fs_fail(e, errno, "remove", dirfd, name);
 	return 0;
 }
 
 int fs_write(int dirfd, const char *name, mode_t mode, const void *data, size_t len, struct err *e)
 {
-	int flags = O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | nofollow(dirfd, name);
+	int flags =
+		O_WRONLY | O_TRUNC | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | fs_nofollow(dirfd, name);
 	_cleanup_close_ int fd = openat(dirfd, name, mode ? flags | O_CREAT : flags, mode);
 	int r;
 
 	if (fd < 0)
-		return fail(e, errno, "open", dirfd, name);
+		return fs_fail(e, errno, "open", dirfd, name);
 	r = write_all(fd, data, len);
-	return r < 0 ? fail(e, -r, "write", dirfd, name) : 0;
+	return r < 0 ? fs_fail(e, -r, "write", dirfd, name) : 0;
 }
 
 static int mkdir_if_missing(const char *path, mode_t mode)
@@ -461,9 +422,9 @@ int fs_mkdirs(const char *path, mode_t mode, struct err *e)
 	size_t len = strlen(path);
 
 	if (r != -ENOENT)
-		return r < 0 ? fail(e, -r, "mkdir", AT_FDCWD, path) : 0;
+		return r < 0 ? fs_fail(e, -r, "mkdir", AT_FDCWD, path) : 0;
 	if (len == 0 || len >= sizeof(buf))
-		return fail(e, len ? ENAMETOOLONG : ENOENT, "mkdir", AT_FDCWD, path);
+		return fs_fail(e, len ? ENAMETOOLONG : ENOENT, "mkdir", AT_FDCWD, path);
 	memcpy(buf, path, len + 1);
 	for (char *p = buf + 1; *p; p++) {
 		if (*p != '/' || p[-1] == '/')
@@ -471,11 +432,11 @@ int fs_mkdirs(const char *path, mode_t mode, struct err *e)
 		*p = '\0';
 		r = mkdir_if_missing(buf, mode);
 		if (r < 0)
-			return fail(e, -r, "mkdir", AT_FDCWD, buf);
+			return fs_fail(e, -r, "mkdir", AT_FDCWD, buf);
 		*p = '/';
 	}
 	r = mkdir_if_missing(path, mode);
-	return r < 0 ? fail(e, -r, "mkdir", AT_FDCWD, path) : 0;
+	return r < 0 ? fs_fail(e, -r, "mkdir", AT_FDCWD, path) : 0;
 }
 
 int fs_opendir(const char *path, mode_t mode, struct err *e)
@@ -488,134 +449,7 @@ int fs_opendir(const char *path, mode_t mode, struct err *e)
 			return r;
 		fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	}
-	return fd < 0 ? fail(e, errno, "open", AT_FDCWD, path) : fd;
-}
-
-/* ---- locks ---- */
-
-static void on_alarm(int signo)
-{
-	(void)signo; /* its only work is to interrupt flock() */
-}
-
-static int64_t now_ns(void)
-{
-	struct timespec ts;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (int64_t)ts.tv_sec * NS_PER_S + ts.tv_nsec;
-}
-
-/* glibc has the field, but until 2.38 not the name that the manual gives it. */
-#ifndef sigev_notify_thread_id
-#	define sigev_notify_thread_id _sigev_un._tid
-#endif
-
-/*
- * The timer by its system calls: glibc's functions would bring its thread library into a static program, 86 KiB for
- * three lines. The kernel takes the C library's structures as they are where time_t is as wide as long.
- */
-static_assert(sizeof(time_t) == sizeof(long), "struct itimerspec is the kernel's");
-
-static int timer_start(int64_t deadline, int *ret_timer)
-{
-	struct sigevent event = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIGALRM };
-	struct itimerspec spec = {
-		.it_interval.tv_nsec = LOCK_TICK_NS,
-		.it_value = { .tv_sec = deadline / NS_PER_S, .tv_nsec = deadline % NS_PER_S },
-	};
-	int no;
-
-	/* The waiting thread, not just any thread of the process, has to get the signal. */
-	event.sigev_notify_thread_id = gettid();
-	if (syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, ret_timer) < 0)
-		return -errno;
-	if (syscall(SYS_timer_settime, *ret_timer, TIMER_ABSTIME, &spec, NULL) == 0)
-		return 0;
-	no = errno;
-	(void)syscall(SYS_timer_delete, *ret_timer);
-	return -no;
-}
-
-/* A blocking flock() that SIGALRM ends; whatever it changes for that is put back. */
-static int flock_timed(int fd, int how, int64_t deadline)
-{
-	/* Without SA_RESTART: that is what makes flock() return. */
-	struct sigaction action = { .sa_handler = on_alarm }, old_action;
-	sigset_t mask, old_mask;
-	int timer, r;
-
-	(void)sigemptyset(&mask);
-	(void)sigaddset(&mask, SIGALRM);
-	(void)sigaction(SIGALRM, &action, &old_action);
-	/* A runtime may have handed us a mask that blocks it. */
-	(void)sigprocmask(SIG_UNBLOCK, &mask, &old_mask);
-	r = timer_start(deadline, &timer);
-	if (r == 0) {
-		do
-			r = flock(fd, how) == 0 ? 0 : -errno;
-		while (r == -EINTR && now_ns() < deadline);
-		(void)syscall(SYS_timer_delete, timer);
-	}
-	/* Only now: after the timer is gone no signal can come any more that the old handler would get. */
-	(void)sigprocmask(SIG_SETMASK, &old_mask, NULL);
-	(void)sigaction(SIGALRM, &old_action, NULL);
-	return r == -EINTR ? -EAGAIN : r;
-}
-
-/* 0, -EAGAIN when the time is up, or another -errno */
-static int flock_until(int fd, int how, int64_t deadline)
-{
-	if (flock(fd, how | LOCK_NB) == 0)
-		return 0;
-	if (errno != EWOULDBLOCK)
-		return -errno;
-	return now_ns() < deadline ? flock_timed(fd, how, deadline) : -EAGAIN;
-}
-
-static bool is_behind_name(int fd, int dirfd, const char *name)
-{
-	struct stat a, b;
-
-	return fstat(fd, &a) == 0 &&
-	       fstatat(dirfd, name, &b, nofollow(dirfd, name) ? AT_SYMLINK_NOFOLLOW : 0) == 0 &&
-	       a.st_dev == b.st_dev && a.st_ino == b.st_ino;
-}
-
-static int lock(int dirfd, const char *name, mode_t mode, int how, unsigned int timeout_ms,
-                struct err *e)
-{
-	int flags = O_RDONLY | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | nofollow(dirfd, name);
-	int64_t deadline = now_ns() + (int64_t)timeout_ms * 1000000;
-	char path[PATH_MAX];
-	int r = -EAGAIN;
-
-	for (int i = 0; i < LOCK_TRIES; i++) {
-		_cleanup_close_ int fd = openat(dirfd, name, flags, mode);
-
-		if (fd < 0)
-			return fail(e, errno, "open lock file", dirfd, name);
-		r = flock_until(fd, how, deadline);
-		if (r == 0 && is_behind_name(fd, dirfd, name))
-			return take_fd(&fd);
-		if (r < 0)
-			break;
-		r = -EAGAIN;
-	}
-	if (r != -EAGAIN)
-		return fail(e, -r, "lock", dirfd, name);
-	return err_set(e, CNI_E_TRY_AGAIN, EAGAIN, "lock %s was not free within %u ms",
-	               e ? full_name(dirfd, name, path) : name, timeout_ms);
-}
-
-int fs_lock(int dirfd, const char *name, mode_t mode, unsigned int timeout_ms, struct err *e)
-{
-	return lock(dirfd, name, mode, LOCK_EX, timeout_ms, e);
-}
-
-int fs_lock_shared(int dirfd, const char *name, mode_t mode, unsigned int timeout_ms, struct err *e)
-{
-	return lock(dirfd, name, mode, LOCK_SH, timeout_ms, e);
+	return fd < 0 ? fs_fail(e, errno, "open", AT_FDCWD, path) : fd;
 }
 
 int fs_path(char *buf, size_t cap, struct err *e, const char *fmt, ...)
