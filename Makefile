@@ -28,6 +28,8 @@ ifeq ($(origin CC),default)
 CC := gcc
 endif
 STRIP ?= strip
+BPF_CC ?= clang
+BPF_STRIP ?= llvm-strip
 , := ,
 Q := $(if $(V),,@)
 say = $(if $(V),,@printf '  %-6s %s\n' '$(1)' '$(2)')
@@ -60,6 +62,10 @@ CPPFLAGS_ALL := -D_GNU_SOURCE -DCNIDA_VERSION='"$(VERSION)"' -Iplugin -I. $(CPPF
 CFLAGS_BASE := -std=gnu17 -g -fPIE -fvisibility=hidden -ffunction-sections -fdata-sections \
 	-ffile-prefix-map=$(CURDIR)=. -MMD -MP
 
+# asm/types.h is in the machine's own folder, which the compiler for the eBPF machine does not know.
+BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Wextra $(if $(filter 1,$(WERROR)),-Werror) -I. \
+	-idirafter /usr/include/$(TRIPLET) -ffile-prefix-map=$(CURDIR)=.
+
 ifeq ($(SAN),1)
 B := $(O)/san
 CFLAGS_ALL := $(CFLAGS_BASE) $(WARN) -O1 -fno-omit-frame-pointer \
@@ -77,10 +83,10 @@ endif
 # Debian has libmnl.so only: what the static executable needs of it is in plugin/kernel/mnl/. Name
 # another libmnl.a here to link that one instead.
 LIBMNL ?= $(O)/lib/libmnl.a
-LIBS_BIN := $(if $(SAN),-lnftnl -lmnl -ljansson,-lnftnl $(LIBMNL) -ljansson)
+LIBS_BIN := $(if $(SAN),-lnftnl -lmnl -ljansson -lbpf,-lnftnl $(LIBMNL) -ljansson -lbpf -lelf)
 # The plain tests link what the product links, the sanitized ones Debian's libmnl.so: the same tests hold
 # both implementations to one behaviour.
-LIBS_TEST := $(if $(SAN),-lnftnl -lmnl,-Wl$(,)-Bstatic -lnftnl -Wl$(,)-Bdynamic $(LIBMNL)) -ljansson
+LIBS_TEST := $(if $(SAN),-lnftnl -lmnl,-Wl$(,)-Bstatic -lnftnl -Wl$(,)-Bdynamic $(LIBMNL)) -ljansson -lbpf
 
 # ---- the C library of the executable ---------------------------------------------------------------
 
@@ -88,12 +94,16 @@ LIBS_TEST := $(if $(SAN),-lnftnl -lmnl,-Wl$(,)-Bstatic -lnftnl -Wl$(,)-Bdynamic 
 # CPUID instructions, each of which traps in a virtual machine (0.42 ms against 0.17 ms to start and end there),
 # and is 0.8 MB larger. Tests and the sanitized variant use glibc, so every line of ours runs with both.
 #
-# Debian has a jansson for glibc only: ours comes from Debian's source package, once, into $(O)/lib/. Where that
-# cannot be had, the executable is linked with glibc; libc.mk remembers it until `make clean`.
+# Debian has jansson, libbpf and elfutils' libelf for glibc only: ours come from Debian's source packages, once, into
+# $(O)/lib/. Where those cannot be had, the executable is linked with glibc; libc.mk remembers it until `make clean`.
 LIBC ?=
 JANSSON := $(O)/lib/jansson
+LIBBPF := $(O)/lib/libbpf
+ELFUTILS := $(O)/lib/elfutils
+# A file of each tells that it is there.
+SOURCES := $(JANSSON)/src/jansson.h $(LIBBPF)/src/libbpf.h $(ELFUTILS)/libelf/libelf.h
 ifeq ($(or $(LIBC),$(SAN)),)
-ifneq ($(wildcard $(JANSSON)/src/jansson.h),)
+ifeq ($(words $(wildcard $(SOURCES))),$(words $(SOURCES)))
 LIBC := musl
 else ifneq ($(filter-out clean help format deps deps-% lint,$(or $(MAKECMDGOALS),all)),)
 include $(O)/libc.mk
@@ -104,7 +114,7 @@ $(error LIBC is musl or glibc)
 endif
 
 MUSL := /usr/lib/$(TRIPLET:-gnu=-musl)
-# Headers that the executable needs beside musl's: the kernel's and three libraries', none of glibc's.
+# Headers that the executable needs beside musl's: the kernel's and some libraries', none of glibc's.
 MUSL_INC := $(O)/lib/include
 # No CPPFLAGS of glibc: musl has no fortified functions, and without its start-up nobody turns CET on.
 MUSL_CFLAGS = -nostdinc -isystem $(MUSL:/usr/lib/%=/usr/include/%) \
@@ -112,19 +122,29 @@ MUSL_CFLAGS = -nostdinc -isystem $(MUSL:/usr/lib/%=/usr/include/%) \
 	$(filter-out -D_FORTIFY_SOURCE=% -fcf-protection,$(CFLAGS_ALL))
 # musl-gcc's own link line makes a dynamic executable of -static-pie.
 MUSL_LD = $(CC) -nostdlib $(LDFLAGS_BIN) $(MUSL)/rcrt1.o $(MUSL)/crti.o
-MUSL_LIBS = $(O)/lib/libjansson.a -L$(MUSL) -Wl,--start-group -lc -lgcc -Wl,--end-group $(MUSL)/crtn.o
+MUSL_LIBS = $(O)/lib/libjansson.a $(O)/lib/libbpf.a $(O)/lib/libelf.a -L$(MUSL) -Wl,--start-group -lc -lgcc -Wl,--end-group $(MUSL)/crtn.o
 
 # ---- what is built -------------------------------------------------------------------------------
 
-SRC := $(sort $(wildcard plugin/*.c plugin/*/*.c ipam/*.c))
+SRC := $(sort $(filter-out %.bpf.c,$(wildcard plugin/*.c plugin/*/*.c ipam/*.c bpf/*.c)))
+# What runs in the kernel: one object, which lies in the executable.
+BPFOBJ := $(B)/obj/bpf/cnida.bpf.o
 MNLOBJ := $(patsubst %.c,$(B)/obj/%.o,$(sort $(wildcard plugin/kernel/mnl/*.c)))
 OBJ := $(SRC:%.c=$(B)/obj/%.o)
 LIBOBJ := $(filter-out $(B)/obj/plugin/main.o,$(OBJ))
 MUSLOBJ := $(SRC:%.c=$(B)/obj/musl/%.o) $(MNLOBJ:$(B)/obj/%=$(B)/obj/musl/%)
 JANSSONOBJ := $(patsubst %,$(B)/obj/musl/jansson/%.o,dump error hashtable hashtable_seed load memory \
 	pack_unpack strbuffer strconv utf value version)
-# test/unit and test/net are Criterion tests: one program per folder, linked with the product without main.c.
-SUITES := $(foreach s,unit net,$(if $(wildcard test/$(s)/*.c),$(s)))
+# Those files of libbpf and libelf without which ours do not link.
+LIBBPFOBJ := $(patsubst %,$(B)/obj/musl/libbpf/%.o,bpf btf gen_loader hashmap libbpf libbpf_probes relo_core \
+	str_error strset usdt)
+LIBELFOBJ := $(patsubst %,$(B)/obj/musl/libelf/%.o,elf32_getchdr elf32_getphdr elf32_getshdr elf32_xlatetof \
+	elf64_getchdr elf64_getehdr elf64_getphdr elf64_getshdr elf64_xlatetof elf_begin elf_compress elf_end \
+	elf_error elf_getdata elf_getphdrnum elf_getscn elf_getshdrnum elf_getshdrstrndx elf_kind elf_memory \
+	elf_ndxscn elf_nextscn elf_rawdata elf_strptr elf_version gelf_fsize gelf_getchdr gelf_getclass \
+	gelf_getehdr gelf_getnote gelf_getphdr gelf_getshdr gelf_getsym gelf_xlate gelf_xlatetof)
+# test/unit, test/net and test/bpf are Criterion tests: one program per folder, linked with the product without main.c.
+SUITES := $(foreach s,unit net bpf,$(if $(wildcard test/$(s)/*.c),$(s)))
 ALONE := test/bench/ipam_scale.c test/bench/nothing.c
 suite_obj = $(patsubst %.c,$(B)/obj/%.o,$(filter-out $(ALONE),$(sort $(wildcard test/$(1)/*.c))))
 # test/plugin (black-box tests of a plugin folder) and test/bench run plugins from outside: one program each,
@@ -177,19 +197,21 @@ $(O)/.deps-lint: test/lib/deps.sh
 # Tells make which C library to use, and is made before anything else is. The log says why it was not had.
 $(O)/libc.mk: | $(O)/.deps-build
 	@mkdir -p $(O)/lib
-	@echo '  GET    jansson, the source package'
-	@if [ -e $(MUSL)/rcrt1.o ] && \
-		test/lib/deps.sh source jansson $(JANSSON) > $(O)/lib/jansson.log 2>&1; then \
+	@echo '  GET    the source packages of jansson, libbpf, elfutils'
+	@if [ -e $(MUSL)/rcrt1.o ] && for s in $(SOURCES:$(O)/lib/%=%); do \
+		[ -e $(O)/lib/$$s ] || test/lib/deps.sh source $${s%%/*} $(O)/lib/$${s%%/*} \
+			> $(O)/lib/$${s%%/*}.log 2>&1 || exit 1; done; then \
 		echo 'LIBC := musl' > $@; \
 	else \
 		echo 'LIBC := glibc' > $@; \
 		echo '  NOTE   glibc instead of musl, a plugin starts 3 times slower: no musl-dev for' \
-			'$(TRIPLET), or see $(O)/lib/jansson.log; LIBC=musl tries again' >&2; \
+			'$(TRIPLET), or see $(O)/lib/*.log; LIBC=musl tries again' >&2; \
 	fi
-$(JANSSON)/src/jansson.h: | $(O)/.deps-build
-	$(call say,GET,jansson$(,) the source package)
-	$(Q)test/lib/deps.sh source jansson $(JANSSON) > $(O)/lib/jansson.log 2>&1 || \
-		{ cat $(O)/lib/jansson.log >&2; exit 1; }
+$(SOURCES): | $(O)/.deps-build
+	$(call say,GET,$(word 1,$(subst /, ,$(@:$(O)/lib/%=%)))$(,) the source package)
+	$(Q)s=$(word 1,$(subst /, ,$(@:$(O)/lib/%=%))); mkdir -p $(O)/lib; \
+		test/lib/deps.sh source $$s $(O)/lib/$$s > $(O)/lib/$$s.log 2>&1 || \
+		{ cat $(O)/lib/$$s.log >&2; exit 1; }
 
 deps:
 	@test/lib/deps.sh build check lint
@@ -213,10 +235,12 @@ $(B)/obj/musl/%.o: %.c $(B)/obj/musl/.flags | $(MUSL_INC)/.made
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(MUSL_CFLAGS) -c -o $@ $<
 
-$(MUSL_INC)/.made: $(JANSSON)/src/jansson.h
+$(MUSL_INC)/.made: $(SOURCES)
 	@rm -rf $(@D) && mkdir -p $(@D)
 	@ln -s /usr/include/linux /usr/include/asm-generic /usr/include/libmnl /usr/include/libnftnl \
-		/usr/include/$(TRIPLET)/asm /usr/include/jansson_config.h ../jansson/src/jansson.h $(@D)/
+		/usr/include/$(TRIPLET)/asm /usr/include/jansson_config.h ../jansson/src/jansson.h \
+		/usr/include/zlib.h $(wildcard /usr/include/zconf.h /usr/include/$(TRIPLET)/zconf.h) $(@D)/
+	@ln -s ../libbpf/src $(@D)/bpf
 	@touch $@
 
 # What jansson's configure would find out. Its code is not ours to warn about.
@@ -236,13 +260,54 @@ $(O)/lib/libjansson.a: $(JANSSONOBJ)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcsD $@ $^
 
+$(LIBBPFOBJ): $(B)/obj/musl/libbpf/%.o: $(LIBBPF)/src/libbpf.h $(ELFUTILS)/libelf/libelf.h $(B)/obj/musl/.flags \
+		| $(MUSL_INC)/.made
+	@mkdir -p $(@D)
+	$(call say,CC,libbpf/$*.c)
+	$(Q)$(CC) -D_GNU_SOURCE -D_LARGEFILE64_SOURCE -I$(LIBBPF)/src -I$(LIBBPF)/include -I$(LIBBPF)/include/uapi \
+		-I$(ELFUTILS)/libelf $(filter-out $(WARN),$(MUSL_CFLAGS)) -w -c -o $@ $(LIBBPF)/src/$*.c
+$(O)/lib/libbpf.a: $(LIBBPFOBJ)
+	@mkdir -p $(@D)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcsD $@ $^
+
+# What elfutils' configure would find out.
+$(ELFUTILS)/config.h: Makefile $(ELFUTILS)/libelf/libelf.h
+	@printf '#define %s 1\n' SYMBOL_VERSIONING HAVE_VISIBILITY HAVE_DECL_POWEROF2 HAVE_DECL_MEMPCPY \
+		HAVE_DECL_REALLOCARRAY HAVE_ERR_H > $@
+	@printf '#include <eu-config.h>\n' >> $@
+$(LIBELFOBJ): $(B)/obj/musl/libelf/%.o: $(ELFUTILS)/config.h $(B)/obj/musl/.flags | $(MUSL_INC)/.made
+	@mkdir -p $(@D)
+	$(call say,CC,libelf/$*.c)
+	$(Q)$(CC) -D_GNU_SOURCE -DHAVE_CONFIG_H -I$(ELFUTILS) -I$(ELFUTILS)/libelf -I$(ELFUTILS)/lib \
+		$(filter-out $(WARN),$(MUSL_CFLAGS)) -w -c -o $@ $(ELFUTILS)/libelf/$*.c
+$(O)/lib/libelf.a: $(LIBELFOBJ)
+	@mkdir -p $(@D)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcsD $@ $^
+
+# The same object for every kernel: no kernel headers but the user-space ones, no relocations by BTF. llvm-strip takes
+# away what only debuggers read. The version is a hash of it.
+$(BPFOBJ): bpf/cnida.bpf.c $(B)/obj/.bpf-flags
+	@mkdir -p $(@D)
+	$(call say,BPF,$<)
+	$(Q)$(BPF_CC) $(BPF_CFLAGS) -MMD -MP -MF $(@:.o=.d) -MT $@ -c -o $@.debug $<
+	$(Q)$(BPF_STRIP) -g -o $@ $@.debug && rm -f $@.debug
+	$(Q)sha256sum < $@ | cut -c 1-16 | tr -d '\n' > $@.version
+$(B)/obj/.bpf-flags: FORCE | $(O)/.deps-build
+	@mkdir -p $(@D)
+	@echo '$(BPF_CC) $(filter-out -Werror,$(BPF_CFLAGS))' | cmp -s - $@ || \
+		echo '$(BPF_CC) $(filter-out -Werror,$(BPF_CFLAGS))' > $@
+$(B)/obj/bpf/object.o $(B)/obj/musl/bpf/object.o: $(BPFOBJ)
+$(B)/obj/bpf/object.o $(B)/obj/musl/bpf/object.o: private CPPFLAGS_ALL += -DBPF_OBJECT='"$(BPFOBJ)"'
+
 $(O)/lib/libmnl.a: $(MNLOBJ)
 	@mkdir -p $(@D)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcsD $@ $^
 
 ifeq ($(LIBC),musl)
-$(BIN): $(MUSLOBJ) $(O)/lib/libjansson.a $(B)/obj/.link
+$(BIN): $(MUSLOBJ) $(O)/lib/libjansson.a $(O)/lib/libbpf.a $(O)/lib/libelf.a $(B)/obj/.link
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(MUSL_LD) -o $@.debug $(MUSLOBJ) $(MUSL_LIBS)
@@ -292,12 +357,16 @@ $(B)/test/cni-conformance: $(call suite_obj,conformance) $(TESTLIB)
 
 $(MATRIX) $(LEAK): | $(O)/.deps-check
 $(MATRIX) $(LEAK): CFLAGS_EXTRA := -Wno-conversion -Wno-cast-qual -Wno-null-dereference
-$(B)/test/policy-matrix: $(MATRIX)
-$(B)/test/policy-leak: $(LEAK)
-$(B)/test/policy-matrix $(B)/test/policy-leak: $(TESTLIB)
+$(B)/test/policy-matrix: $(MATRIX) $(TESTLIB)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_TEST) -o $@ $(filter %.o,$^) $(TESTLIB) -ljansson
+
+# With the product, to replace its programs.
+$(B)/test/policy-leak: $(LEAK) $(TESTLIB) $(LIBOBJ) $(LIBMNL)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_TEST) -o $@ $(LEAK) $(TESTLIB) $(LIBOBJ) $(LIBS_TEST)
 
 $(B)/test/policy-generate: $(GENERATE)
 	@mkdir -p $(@D)
@@ -325,7 +394,7 @@ $(B)/test/nothing: $(B)/obj/test/bench/nothing.o
 	$(Q)$(CC) $(LDFLAGS_BIN) -o $@ $<
 endif
 
--include $(OBJ:.o=.d) $(MUSLOBJ:.o=.d) $(patsubst %.c,$(B)/obj/%.d,$(ALONE)) $(TESTOBJ:.o=.d) $(MATRIX:.o=.d) $(LEAK:.o=.d) $(MNLOBJ:.o=.d)
+-include $(BPFOBJ:.o=.d) $(OBJ:.o=.d) $(MUSLOBJ:.o=.d) $(patsubst %.c,$(B)/obj/%.d,$(ALONE)) $(TESTOBJ:.o=.d) $(MATRIX:.o=.d) $(LEAK:.o=.d) $(MNLOBJ:.o=.d)
 
 # ---- trying it out -------------------------------------------------------------------------------
 

@@ -192,7 +192,7 @@ struct image_block4 {
 struct image_block6 {
 	__u64 first[2]; /* host order, high half first */
 	__u32 class;
-	__u32 pad;
+	__u32 pad[3]; /* a power of two, so that any multiple that is cut to the image's size lies in it */
 };
 
 /*

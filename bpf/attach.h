@@ -115,7 +115,7 @@ int datapath_image(const struct datapath *d, void *ret, size_t size, struct err 
 
 /**
  * datapath_attach() - Both programs at a host veth of the current network namespace, before everybody else's
- * @route:	rtnetlink of this namespace; only used where the kernel has no tcx (clsact and two filters then)
+ * @route:	rtnetlink of this namespace: a clsact qdisc and two filters; tcx where the kernel has no clsact
  *
  * 0 also if they are attached already. Or -errno, with neither attached.
  */

@@ -33,27 +33,43 @@ static void begin_filter(struct nl_batch *b, uint16_t type, uint16_t flags, int 
 	nl_put_str(b, TCA_KIND, "bpf");
 }
 
-int clsact_attach(struct nl_sock *route, int ifindex, bool ingress, int prog, struct err *e)
+static void put_filter(struct nl_batch *b, int ifindex, bool ingress, int prog)
+{
+	size_t options;
+
+	begin_filter(b, RTM_NEWTFILTER, NLM_F_CREATE, ifindex, ingress, "attach a program to a link");
+	options = nl_nest(b, TCA_OPTIONS);
+	nl_put_u32(b, TCA_BPF_FD, (uint32_t)prog);
+	nl_put_str(b, TCA_BPF_NAME, ingress ? "cnida/from_pod" : "cnida/to_pod");
+	nl_put_u32(b, TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT);
+	nl_nest_end(b, options);
+}
+
+int clsact_attach(struct nl_sock *route, int ifindex, int from_pod, int to_pod, struct err *e)
 {
 	_uninitialized_ struct nl_batch b;
-	struct err other;
-	size_t options;
 	int r;
 
 	nl_batch_init(&b);
 	tc_add_clsact_msg(&b, ifindex);
-	r = nl_do(route, &b, &other);
-	if (r < 0 && r != -EEXIST && r != -EINVAL) {
-		*e = other;
+	put_filter(&b, ifindex, false, to_pod);
+	put_filter(&b, ifindex, true, from_pod);
+	r = nl_do(route, &b, e);
+	/* A link that is not new may have the qdisc, which cannot be changed. */
+	if ((r != -EEXIST && r != -EINVAL) || b.failed != 0)
 		return r;
-	}
 	nl_batch_init(&b);
-	begin_filter(&b, RTM_NEWTFILTER, NLM_F_CREATE, ifindex, ingress, "attach a program to a link");
-	options = nl_nest(&b, TCA_OPTIONS);
-	nl_put_u32(&b, TCA_BPF_FD, (uint32_t)prog);
-	nl_put_str(&b, TCA_BPF_NAME, ingress ? "cnida/from_pod" : "cnida/to_pod");
-	nl_put_u32(&b, TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT);
-	nl_nest_end(&b, options);
+	put_filter(&b, ifindex, false, to_pod);
+	put_filter(&b, ifindex, true, from_pod);
+	return nl_do(route, &b, e);
+}
+
+int clsact_replace(struct nl_sock *route, int ifindex, bool ingress, int prog, struct err *e)
+{
+	_uninitialized_ struct nl_batch b;
+
+	nl_batch_init(&b);
+	put_filter(&b, ifindex, ingress, prog);
 	return nl_do(route, &b, e);
 }
 

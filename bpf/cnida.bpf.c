@@ -30,6 +30,9 @@
 #define PASS TC_ACT_UNSPEC
 #define DROP TC_ACT_SHOT
 
+/* Of a slow path: what it had read changed under its hands, it is to be gone once more. */
+#define AGAIN 100
+
 #define AF_INET_  2
 #define AF_INET6_ 10
 
@@ -83,17 +86,34 @@ inline_always int from_pod_known(struct __sk_buff *skb, const struct packet *p, 
 
 /* ---- what both slow paths share ---- */
 
+inline_always void end_set(struct end *end, const struct endpoint *ep, __u32 parity)
+{
+	if (!ep) {
+		__builtin_memset(end, 0, sizeof(*end));
+		return;
+	}
+	end->ifindex = ep->ifindex;
+	end->flags = ep->flags;
+	end->class = ep->slot[parity & 1].class;
+	end->ingress = ep->slot[parity & 1].ingress;
+	end->egress = ep->slot[parity & 1].egress;
+	mac_copy(end->mac, ep->mac);
+	mac_copy(end->host_mac, ep->host_mac);
+}
+
 /* Reads the generation first: see abi.h. */
 inline_always int scene_set(struct scene *s, const struct packet *p)
 {
 	const struct control *c = map_control();
+	const struct image_header *image;
 
 	if (!c)
 		return 0;
 	s->generation = *(const volatile __u64 *)&c->generation;
 	s->switches = c->flags;
-	s->image = map_image();
-	s->parity = s->image ? s->image->parity : 0;
+	image = map_image();
+	s->image = (__u64)image;
+	s->parity = image ? image->parity : 0;
 	if (p->from) {
 		s->src_addr = p->key.addr[1];
 		s->dst_addr = p->key.addr[0];
@@ -101,8 +121,8 @@ inline_always int scene_set(struct scene *s, const struct packet *p)
 		s->src_addr = p->key.addr[0];
 		s->dst_addr = p->key.addr[1];
 	}
-	s->src = map_endpoint(&s->src_addr);
-	s->dst = map_endpoint(&s->dst_addr);
+	end_set(&s->src, map_endpoint(&s->src_addr), s->parity);
+	end_set(&s->dst, map_endpoint(&s->dst_addr), s->parity);
 	return 1;
 }
 
@@ -113,41 +133,92 @@ inline_always int in6_eq(const struct in6 *a, const struct in6 *b)
 }
 
 /*
- * related() - The connection that an ICMP error is about, NULL if there is none that is allowed
- * @from:	set to the side of it that the error comes from
+ * related() - Make of an ICMP error what it is about: a packet of the quoted connection, the other way
  *
  * An error goes to the one who sent the packet that it quotes. Who reports it may be any router, but what a pod reports is
- * about packets to itself (@by_end).
+ * about packets to itself (@by_end). Nothing has changed but *p and s->src if the answer is no.
  */
-static __attribute__((noinline)) struct flow *related(struct __sk_buff *skb, const struct packet *error,
-						      struct scene *s, int by_end)
+static __attribute__((noinline)) int related(struct __sk_buff *skb, struct packet *p, struct scene *s, int by_end)
 {
-	struct packet p = { 0 };
-	__u32 off = error->l4 + 8U;
-	struct flow *f;
+	__u32 off = p->l4 + 8U;
 	int r;
 
-	r = addr_is4(&s->dst_addr) ? parse_quoted4(skb, &p, off) : parse_chain(skb, &p, off, 1);
-	if (r != PARSE_OK || (p.flags & PACKET_LATER))
-		return NULL;
-	if (!in6_eq(p.from ? &p.key.addr[1] : &p.key.addr[0], &s->dst_addr))
-		return NULL;
-	if (!in6_eq(p.from ? &p.key.addr[0] : &p.key.addr[1], &s->src_addr)) {
+	p->flags = 0;
+	r = addr_is4(&s->dst_addr) ? parse_quoted4(skb, p, off) : parse_chain(skb, p, off, 1);
+	if (r != PARSE_OK || (p->flags & PACKET_LATER))
+		return 0;
+	if (!in6_eq(p->from ? &p->key.addr[1] : &p->key.addr[0], &s->dst_addr))
+		return 0;
+	if (!in6_eq(p->from ? &p->key.addr[0] : &p->key.addr[1], &s->src_addr)) {
 		if (by_end)
-			return NULL;
-		s->src_addr = p.from ? p.key.addr[0] : p.key.addr[1];
-		s->src = map_endpoint(&s->src_addr);
+			return 0;
+		end_set(&s->src, map_endpoint(p->from ? &p->key.addr[0] : &p->key.addr[1]), s->parity);
 	}
-	/* As if it were a packet the other way. */
-	p.from ^= 1;
-	p.flags = 0;
-	r = (int)p.want;
-	p.want = p.want_back;
-	p.want_back = (__u32)r;
-	f = bpf_map_lookup_elem(&cnida_flow, &p.key);
-	if (!f || flow_state(&p, f, s) != FLOW_GOOD)
-		return NULL;
-	return f;
+	p->from ^= 1;
+	p->flags = 0;
+	off = p->want;
+	p->want = p->want_back;
+	p->want_back = off;
+	return 1;
+}
+
+/* An ICMP error about nothing that we know: any other packet, which no port is in. */
+inline_always void unrelated(struct packet *p, struct scene *s)
+{
+	p->flags = PACKET_MIDDLE | PACKET_NO_FLOW;
+	p->want = WANT_OTHER;
+	p->want_back = WANT_OTHER;
+	end_set(&s->src, map_endpoint(&s->src_addr), s->parity);
+}
+
+/*
+ * fits() - Has the connection's opener been judged as this program would? Replies follow.
+ *
+ * from_pod: what DNAT made of a connection (to_pod remembered it) was never judged by egress rules before it. to_pod:
+ * what is still marked was not judged by them after it.
+ */
+inline_always int fits(const struct __sk_buff *skb, const struct packet *p, const struct flow *f, int sender)
+{
+	if (!flow_opened_by(f, p->from) || (f->flags & FLOW_NODE))
+		return 1;
+	if (sender)
+		return f->flags & (FLOW_EGRESS | FLOW_DEFERRED);
+	return (f->flags & FLOW_INGRESS) && (!(skb->mark & CNIDA_MARK_DEFER) || (f->flags & FLOW_EGRESS));
+}
+
+/*
+ * classify() - The connection's entry and what it means for the packet; *ret_ok: what the rules say if they were asked
+ *
+ * @sender: for from_pod. @which: flags of a flow, what is to be judged if the connection is new.
+ */
+inline_always int classify(struct __sk_buff *skb, struct packet *p, struct scene *s, int sender, __u32 which,
+			   struct flow **ret_f, __u32 *ret_ok)
+{
+	__u32 error = p->flags & PACKET_ERROR;
+	int state = FLOW_UNKNOWN, reverse = 0;
+	struct flow *f = NULL;
+
+	if (!error || related(skb, p, s, sender))
+		f = bpf_map_lookup_elem(&cnida_flow, &p->key);
+	if (f)
+		state = flow_state(p, f, s);
+	if (f && state != FLOW_REFUSED && !fits(skb, p, f, sender))
+		state = FLOW_UNKNOWN;
+	*ret_f = f;
+	if (state == FLOW_GOOD || state == FLOW_REFUSED)
+		return state;
+	if (f && state == FLOW_DOUBTFUL) {
+		reverse = !flow_opened_by(f, p->from);
+		which = f->flags;
+	} else if (error) {
+		unrelated(p, s);
+	}
+	*ret_ok = scene_verdict(s, (__u32)reverse, reverse ? p->want_back : p->want, which);
+	if (*ret_ok & VERDICT_AGAIN)
+		return error ? FLOW_REFUSED : FLOW_AGAIN; /* an error is not what it was any more */
+	if (f && state == FLOW_DOUBTFUL)
+		state = flow_settle(f, s, *ret_ok);
+	return state;
 }
 
 /* ---- from_pod ---- */
@@ -201,29 +272,26 @@ static __attribute__((noinline)) int from_pod_other(struct __sk_buff *skb, const
 	return PASS;
 }
 
-/* To a pod of this node. */
-inline_always int from_pod_to_local(struct __sk_buff *skb, const struct packet *p, const struct scene *s)
+/* A new connection to a pod of this node. */
+inline_always int from_pod_to_local(struct __sk_buff *skb, const struct packet *p, const struct scene *s, __u32 ok)
 {
 	__u32 flags = FLOW_EGRESS | FLOW_INGRESS;
-	__u8 mac[8];
-
-	if (s->dst->ifindex == skb->ifindex || !scene_allows(s, 0, 0, p->want) || !scene_allows(s, 1, 1, p->want))
+	if (s->dst.ifindex == skb->ifindex || ok != flags)
 		return DROP;
-	if ((s->src->flags | s->dst->flags) & ENDPOINT_SHAPED)
+	if ((s->src.flags | s->dst.flags) & ENDPOINT_SHAPED)
 		flags |= FLOW_SHAPED;
 	flow_open(p, s, flags);
 	if (!(s->switches & CONTROL_FASTPATH) || (flags & FLOW_SHAPED))
 		return PASS;
-	mac_copy(mac, s->dst->mac);
-	return hand_over(skb, p, s->dst->ifindex, mac);
+	return hand_over(skb, p, s->dst.ifindex, s->dst.mac);
 }
 
-/* To anything else. */
-inline_always int from_pod_to_remote(struct __sk_buff *skb, const struct packet *p, const struct scene *s)
+/* A new connection to anything else. */
+inline_always int from_pod_to_remote(struct __sk_buff *skb, const struct packet *p, const struct scene *s, __u32 ok)
 {
 	__u32 port;
 
-	if (scene_allows(s, 0, 0, p->want)) {
+	if (ok & FLOW_EGRESS) {
 		flow_open(p, s, FLOW_EGRESS);
 		return PASS;
 	}
@@ -233,7 +301,7 @@ inline_always int from_pod_to_remote(struct __sk_buff *skb, const struct packet 
 		return PASS;
 	}
 	/* The bridge may carry the frame away from here: then nobody could judge it later. */
-	if (addr_is_group(&s->dst_addr) || !mac_eq(p->dst_mac, s->src->host_mac))
+	if (addr_is_group(&s->dst_addr) || !mac_eq(p->dst_mac, s->src.host_mac))
 		return DROP;
 	if (s->switches & CONTROL_DEFER) {
 		flow_open(p, s, FLOW_DEFERRED);
@@ -248,42 +316,33 @@ inline_always int from_pod_to_remote(struct __sk_buff *skb, const struct packet 
 
 verified_once int from_pod_slow(struct __sk_buff *skb, struct packet *p)
 {
+	__u32 ok = 0;
 	struct scene s;
 	struct flow *f;
+	int state;
 
 	if (!p || !scene_set(&s, p))
 		return DROP;
-	if (!s.src || s.src->ifindex != skb->ifindex)
+	if (s.src.ifindex != skb->ifindex)
 		return from_pod_other(skb, p, PARSE_OK);
-	if (!mac_eq(s.src->mac, p->src_mac))
+	if (!mac_eq(s.src.mac, p->src_mac))
 		return DROP;
 	if (p->flags & PACKET_NDP)
 		return ndp_is_local(skb, p) && ndp_is_honest(skb, p) ? PASS : DROP;
 	if (!s.image)
 		return DROP;
-	if (p->flags & PACKET_ERROR) {
-		f = related(skb, p, &s, 1);
-		if (f) /* the error's sender is the end to which the quoted packet went */
-			return from_pod_known(skb, p, f, p->from & 1, s.switches);
+	state = classify(skb, p, &s, 1, FLOW_EGRESS | FLOW_INGRESS, &f, &ok);
+	if (state == FLOW_AGAIN)
+		return AGAIN;
+	if (state == FLOW_REFUSED)
+		return DROP;
+	if (f && state == FLOW_GOOD) {
+		(void)flow_touch(f, p->key.proto);
+		if (p->flags & PACKET_FIRST)
+			flow_remember_fragment(p, f);
+		return from_pod_known(skb, p, f, p->from & 1, s.switches);
 	}
-	f = bpf_map_lookup_elem(&cnida_flow, &p->key);
-	if (f) {
-		int state = flow_state(p, f, &s);
-
-		if (state == FLOW_REFUSED)
-			return DROP;
-		/* What DNAT made of a connection was never judged by egress rules here. */
-		if (state == FLOW_GOOD && flow_opened_by(f, p->from) &&
-		    !(f->flags & (FLOW_EGRESS | FLOW_DEFERRED | FLOW_NODE)))
-			state = FLOW_UNKNOWN;
-		if (state == FLOW_GOOD) {
-			(void)flow_touch(f, p->key.proto);
-			if (p->flags & PACKET_FIRST)
-				flow_remember_fragment(p, f);
-			return from_pod_known(skb, p, f, p->from & 1, s.switches);
-		}
-	}
-	return s.dst ? from_pod_to_local(skb, p, &s) : from_pod_to_remote(skb, p, &s);
+	return s.dst.ifindex ? from_pod_to_local(skb, p, &s, ok) : from_pod_to_remote(skb, p, &s, ok);
 }
 
 /* Is everything about this packet as its connection's entry says? Then nothing else is looked at. */
@@ -295,12 +354,8 @@ inline_always int from_pod_fits(const struct __sk_buff *skb, const struct packet
 	if (f->generation != c->generation || (f->flags & FLOW_DENIED) || me->ifindex != skb->ifindex ||
 	    !mac_eq(me->mac, p->src_mac) || (p->flags & PACKET_FIRST))
 		return 0;
-	if (flow_opened_by(f, p->from)) {
-		if (!(f->flags & (FLOW_EGRESS | FLOW_DEFERRED | FLOW_NODE)))
-			return 0;
-	} else if (p->flags & PACKET_OPENS) {
+	if (!fits(skb, p, f, 1) || (!flow_opened_by(f, p->from) && (p->flags & PACKET_OPENS)))
 		return 0;
-	}
 	return flow_touch(f, p->key.proto);
 }
 
@@ -321,15 +376,23 @@ int from_pod(struct __sk_buff *skb)
 	f = bpf_map_lookup_elem(&cnida_flow, &p.key);
 	if (f && c && from_pod_fits(skb, &p, f, c))
 		return from_pod_known(skb, &p, f, p.from & 1, c->flags);
-	return from_pod_slow(skb, &p);
+	r = from_pod_slow(skb, &p);
+	if (r == AGAIN)
+		r = from_pod_slow(skb, &p);
+	return r == AGAIN ? DROP : r;
 }
 
 /* ---- to_pod ---- */
 
+static __attribute__((noinline)) void clear_marks(struct __sk_buff *skb)
+{
+	skb->mark &= ~(CNIDA_MARK_DEFER | CNIDA_MARK_HAIRPIN);
+}
+
 inline_always int pass_judged(struct __sk_buff *skb)
 {
 	if (skb->mark & (CNIDA_MARK_DEFER | CNIDA_MARK_HAIRPIN))
-		skb->mark &= ~(CNIDA_MARK_DEFER | CNIDA_MARK_HAIRPIN);
+		clear_marks(skb);
 	return PASS;
 }
 
@@ -341,48 +404,48 @@ inline_always int came_through_host(const struct __sk_buff *skb, __u32 src_ifind
 			       ((switches & CONTROL_FASTPATH) && !(flags & FLOW_SHAPED)));
 }
 
-/* A packet of a known connection: may it pass as one? */
-inline_always int to_pod_fits(const struct __sk_buff *skb, const struct packet *p, struct flow *f,
-			      __u32 switches)
+/* Remember by which way a connection came, see abi.h. */
+inline_always void to_pod_known(const struct __sk_buff *skb, const struct packet *p, struct flow *f,
+				__u32 switches)
 {
-	if (!flow_opened_by(f, p->from))
-		return 1;
-	if (f->flags & FLOW_NODE && f->side[p->from & 1].ifindex == 0)
-		return 1;
-	if (!(f->flags & FLOW_INGRESS) || ((skb->mark & CNIDA_MARK_DEFER) && !(f->flags & FLOW_EGRESS)))
-		return 0;
-	if (!(f->flags & FLOW_HOST) &&
+	if (flow_opened_by(f, p->from) && !(f->flags & FLOW_HOST) &&
 	    came_through_host(skb, f->side[p->from & 1].ifindex, f->flags, switches))
 		f->flags |= FLOW_HOST;
-	return 1;
 }
 
 /* Sent by the node itself. Replies must pass, so the connection is remembered. */
 inline_always int to_pod_from_node(struct __sk_buff *skb, const struct packet *p, const struct scene *s)
 {
-	if (s->dst && s->dst->ifindex == skb->ifindex)
+	struct flow *f = bpf_map_lookup_elem(&cnida_flow, &p->key);
+	int state = f ? flow_state(p, f, s) : FLOW_UNKNOWN;
+
+	if (f && state == FLOW_DOUBTFUL && (f->flags & FLOW_NODE))
+		f->generation = s->generation;
+	if (f && state != FLOW_UNKNOWN && state != FLOW_REFUSED)
+		(void)flow_touch(f, p->key.proto);
+	if (state == FLOW_UNKNOWN && s->dst.ifindex == skb->ifindex)
 		flow_open(p, s, FLOW_NODE);
 	return pass_judged(skb);
 }
 
-static __attribute__((noinline)) int to_pod_judge(struct __sk_buff *skb, const struct packet *p,
-						  const struct scene *s)
+/* A new connection. */
+inline_always int to_pod_new(struct __sk_buff *skb, const struct packet *p, const struct scene *s, __u32 ok)
 {
-	__u32 flags = FLOW_INGRESS, deferred = skb->mark & CNIDA_MARK_DEFER;
+	__u32 flags = FLOW_INGRESS;
 
-	if (deferred) {
-		/* Whose rules these are is not known any more: nftables has not judged it, so nobody has. */
-		if (!s->src || !scene_allows(s, 0, 0, p->want))
+	if (!(ok & FLOW_INGRESS))
+		return DROP;
+	if (skb->mark & CNIDA_MARK_DEFER) {
+		/* nftables has not judged it; whose rules these are is not known any more if the source was translated. */
+		if (s->src.ifindex == 0 || !(ok & FLOW_EGRESS))
 			return DROP;
 		flags |= FLOW_EGRESS;
 	}
-	if (!scene_allows(s, 1, 1, p->want))
-		return DROP;
 	if (addr_is_group(&s->dst_addr) || addr_is_link_local(&s->dst_addr))
 		return pass_judged(skb);
-	if (s->src && ((s->src->flags | s->dst->flags) & ENDPOINT_SHAPED))
+	if (((s->src.flags | s->dst.flags) & ENDPOINT_SHAPED))
 		flags |= FLOW_SHAPED;
-	if (came_through_host(skb, s->src ? s->src->ifindex : 0, flags, s->switches))
+	if (came_through_host(skb, s->src.ifindex, flags, s->switches))
 		flags |= FLOW_HOST;
 	flow_open(p, s, flags);
 	return pass_judged(skb);
@@ -404,8 +467,10 @@ static __attribute__((noinline)) int to_pod_other(struct __sk_buff *skb)
 
 verified_once int to_pod_slow(struct __sk_buff *skb, struct packet *p)
 {
+	__u32 which = FLOW_INGRESS, ok = 0;
 	struct scene s;
 	struct flow *f;
+	int state;
 
 	if (!p || !scene_set(&s, p))
 		return DROP;
@@ -413,34 +478,45 @@ verified_once int to_pod_slow(struct __sk_buff *skb, struct packet *p)
 		return PASS;
 	if (!s.image)
 		return DROP;
-	f = p->flags & PACKET_ERROR ? NULL : bpf_map_lookup_elem(&cnida_flow, &p->key);
-	if (f) {
-		int state = flow_state(p, f, &s);
-
-		if (state == FLOW_GOOD && (skb->ingress_ifindex == 0 || to_pod_fits(skb, p, f, s.switches))) {
-			(void)flow_touch(f, p->key.proto);
-			if (p->flags & PACKET_FIRST)
-				flow_remember_fragment(p, f);
-			return pass_judged(skb);
-		}
-		if (state == FLOW_REFUSED && skb->ingress_ifindex != 0)
-			return DROP;
-	}
 	if (skb->ingress_ifindex == 0)
 		return to_pod_from_node(skb, p, &s);
 	if (dhcp_answers(p, skb->ifindex))
 		return PASS;
 	if (addr_is_group(&s.dst_addr) || addr_is_link_local(&s.dst_addr))
-		s.dst = map_link(skb->ifindex);
-	if (!s.dst || s.dst->ifindex != skb->ifindex)
+		end_set(&s.dst, map_link(skb->ifindex), s.parity);
+	if (s.dst.ifindex != skb->ifindex)
 		return DROP;
 	if (skb->mark & CNIDA_MARK_HAIRPIN) {
 		flow_open(p, &s, FLOW_NODE);
 		return pass_judged(skb);
 	}
-	if ((p->flags & PACKET_ERROR) && related(skb, p, &s, 0))
-		return pass_judged(skb);
-	return to_pod_judge(skb, p, &s);
+	if (skb->mark & CNIDA_MARK_DEFER)
+		which |= FLOW_EGRESS;
+	state = classify(skb, p, &s, 0, which, &f, &ok);
+	if (state == FLOW_AGAIN)
+		return AGAIN;
+	if (state == FLOW_REFUSED)
+		return DROP;
+	if (!f || state != FLOW_GOOD)
+		return to_pod_new(skb, p, &s, ok);
+	(void)flow_touch(f, p->key.proto);
+	if (p->flags & PACKET_FIRST)
+		flow_remember_fragment(p, f);
+	to_pod_known(skb, p, f, s.switches);
+	return pass_judged(skb);
+}
+
+inline_always int to_pod_fits(const struct __sk_buff *skb, const struct packet *p, struct flow *f,
+			      const struct control *c)
+{
+	if (f->generation != c->generation || (f->flags & FLOW_DENIED) ||
+	    f->side[(p->from & 1) ^ 1].ifindex != skb->ifindex || (p->flags & PACKET_FIRST))
+		return 0;
+	if (!flow_opened_by(f, p->from) && (p->flags & PACKET_OPENS))
+		return 0;
+	if (skb->ingress_ifindex != 0 && !fits(skb, p, f, 0))
+		return 0;
+	return flow_touch(f, p->key.proto);
 }
 
 SEC("tc")
@@ -458,12 +534,14 @@ int to_pod(struct __sk_buff *skb)
 	if (r != PARSE_OK)
 		return skb->ingress_ifindex == 0 && map_image() ? PASS : DROP;
 	f = bpf_map_lookup_elem(&cnida_flow, &p.key);
-	if (f && c && f->generation == c->generation && !(f->flags & FLOW_DENIED) &&
-	    f->side[(p.from & 1) ^ 1].ifindex == skb->ifindex &&
-	    !(p.flags & PACKET_FIRST) && (flow_opened_by(f, p.from) || !(p.flags & PACKET_OPENS)) &&
-	    to_pod_fits(skb, &p, f, c->flags) && flow_touch(f, p.key.proto))
+	if (f && c && to_pod_fits(skb, &p, f, c)) {
+		to_pod_known(skb, &p, f, c->flags);
 		return pass_judged(skb);
-	return to_pod_slow(skb, &p);
+	}
+	r = to_pod_slow(skb, &p);
+	if (r == AGAIN)
+		r = to_pod_slow(skb, &p);
+	return r == AGAIN ? DROP : r;
 }
 
 char _license[] SEC("license") = "GPL";

@@ -28,13 +28,21 @@
 
 #define TICKS(s) ((__u32)((s)*1000000000ULL >> FLOW_TICK_SHIFT))
 
-/* A packet and all that is known about its two ends, while the programs are in the slow path. */
+/* What is known about one end of a packet's connection: its endpoint, read once, with the slot of the image in force. */
+struct end {
+	__u32 ifindex; /* 0: not a pod of this node */
+	__u32 flags;
+	__u32 class, ingress, egress;
+	__u8 mac[6], host_mac[6];
+};
+
+/* A packet's surroundings in the slow path. No pointers to maps: such a struct can go to a function that is verified once. */
 struct scene {
-	const struct image_header *image; /* NULL: no policy was ever applied */
-	struct endpoint *src, *dst;	  /* NULL: not a pod of this node */
-	__u64 generation;		  /* read before the image */
-	__u32 switches;			  /* of struct control */
+	__u64 generation; /* read before the image */
+	__u64 image;	  /* address of the one in force; 0: no policy was ever applied */
+	__u32 switches;	  /* of struct control */
 	__u32 parity;
+	struct end src, dst;
 	struct in6 src_addr, dst_addr;
 };
 
@@ -91,68 +99,93 @@ inline_always void mac_copy(__u8 *to, const __u8 *from)
 }
 
 /* What the rules of one end say about the other; an end that is not a pod of this node is judged elsewhere. */
-static __attribute__((noinline)) int scene_allows(const struct scene *s, int subject_is_dst, int ingress,
-						  __u32 want)
+inline_always int scene_allows(const struct scene *s, const void *image, int subject_is_dst, int ingress, __u32 want)
 {
-	const struct endpoint *subject = subject_is_dst ? s->dst : s->src;
-	const struct endpoint *peer = subject_is_dst ? s->src : s->dst;
+	const struct end *subject = subject_is_dst ? &s->dst : &s->src;
+	const struct end *peer = subject_is_dst ? &s->src : &s->dst;
 	const struct in6 *addr = subject_is_dst ? &s->src_addr : &s->dst_addr;
-	const struct endpoint_slot *slot;
-	__u32 set;
+	__u32 set = ingress ? subject->ingress : subject->egress;
 
-	if (!subject)
+	if (subject->ifindex == 0 || set == 0)
 		return 1;
-	slot = &subject->slot[s->parity & 1];
-	set = ingress ? slot->ingress : slot->egress;
-	if (set == 0)
-		return 1;
-	return judge(s->image, set,
-		     peer ? peer->slot[s->parity & 1].class : host_class(s->image, addr), addr, want);
+	return judge(image, set, peer->ifindex ? peer->class : host_class(image, addr), addr, want);
+}
+
+#define VERDICT_AGAIN 0x80000000U /* the image was replaced meanwhile */
+
+/*
+ * scene_verdict() - Which of the two directions' rules allow it: FLOW_EGRESS, FLOW_INGRESS, both
+ * @reverse:	the connection was opened by the packet's receiver
+ * @which:	flags of a flow: those directions are judged
+ *
+ * When the first that is needed says no, the other is not asked. The image cannot be an argument of a function that is verified once,
+ * so it is looked up again: if it is not the one to which the scene's slots belong the answer is VERDICT_AGAIN. (An
+ * address is not used again while a program runs that has seen it.)
+ */
+verified_once __u32 scene_verdict(const struct scene *s, __u32 reverse, __u32 want, __u32 which)
+{
+	const void *image = map_image();
+	__u32 ok = 0;
+
+	if (!s || !image || (__u64)image != s->image)
+		return VERDICT_AGAIN;
+	for (__u32 i = 0; i < 2; i++) {
+		__u32 bit = i ? FLOW_INGRESS : FLOW_EGRESS;
+
+		if (!(which & (i ? FLOW_INGRESS : FLOW_EGRESS | FLOW_DEFERRED)))
+			continue;
+		if (scene_allows(s, image, (i ^ reverse) & 1, (int)i, want))
+			ok |= bit;
+		else if (!(which & FLOW_DEFERRED))
+			break;
+	}
+	return ok;
 }
 
 enum flow_state {
-	FLOW_GOOD,    /* the packet belongs to it */
-	FLOW_UNKNOWN, /* the packet is to be judged as a new connection */
-	FLOW_REFUSED, /* the packet is to be dropped */
+	FLOW_UNKNOWN,  /* the packet is to be judged as a new connection */
+	FLOW_GOOD,     /* the packet belongs to it */
+	FLOW_REFUSED,  /* the packet is to be dropped */
+	FLOW_DOUBTFUL, /* the connection is to be judged again, see flow_settle() */
+	FLOW_AGAIN,    /* the policy was replaced meanwhile: begin anew */
 };
 
-/* Are the rules that allowed it still of this opinion? @reverse: the packet is a reply. */
-inline_always int flow_judge(const struct packet *p, const struct flow *f, const struct scene *s, int reverse)
-{
-	__u32 want = reverse ? p->want_back : p->want;
-
-	if ((f->flags & (FLOW_EGRESS | FLOW_DEFERRED)) && !scene_allows(s, reverse, 0, want) &&
-	    !((f->flags & FLOW_DEFERRED) && (s->switches & CONTROL_DEFER)))
-		return 0;
-	return !(f->flags & FLOW_INGRESS) || scene_allows(s, !reverse, 1, want);
-}
-
-/* flow_state() - Does this entry hold for this packet now? For all that the fast path does not take. */
+/* flow_state() - Does this entry hold for this packet now? */
 static __attribute__((noinline)) int flow_state(const struct packet *p, struct flow *f, const struct scene *s)
 {
 	const struct flow_side *src = &f->side[p->from & 1], *dst = &f->side[(p->from & 1) ^ 1];
 	int reverse = !flow_opened_by(f, p->from);
 
 	if (flow_tick() - f->seen > flow_idle(p->key.proto) ||
-	    src->ifindex != (s->src ? s->src->ifindex : 0) ||
-	    dst->ifindex != (s->dst ? s->dst->ifindex : 0))
+	    src->ifindex != s->src.ifindex || dst->ifindex != s->dst.ifindex)
 		goto gone;
 	if ((p->flags & PACKET_OPENS) && (reverse || (f->flags & FLOW_DENIED)))
 		return FLOW_UNKNOWN;
 	if (f->generation == s->generation)
 		return f->flags & FLOW_DENIED ? FLOW_REFUSED : FLOW_GOOD;
 	/* Fragments cannot be judged without their first, and whether an address is the node's may have changed. */
-	if (p->key.proto == FLOW_FRAGMENT || ((f->flags & FLOW_NODE) && f->side[f->flags & FLOW_INITIATOR].ifindex))
+	if (p->key.proto == FLOW_FRAGMENT ||
+	    ((f->flags & FLOW_NODE) && f->side[f->flags & FLOW_INITIATOR].ifindex))
 		goto gone;
-	if (flow_judge(p, f, s, reverse))
+	return FLOW_DOUBTFUL;
+gone:
+	(void)bpf_map_delete_elem(&cnida_flow, &p->key);
+	return FLOW_UNKNOWN;
+}
+
+/* flow_settle() - What the rules say now (@ok) about what they allowed before: FLOW_GOOD or FLOW_REFUSED. */
+inline_always int flow_settle(struct flow *f, const struct scene *s, __u32 ok)
+{
+	__u32 need = f->flags & (FLOW_EGRESS | FLOW_INGRESS);
+
+	if ((f->flags & FLOW_DEFERRED) && !(s->switches & CONTROL_DEFER))
+		need |= FLOW_EGRESS;
+	if ((ok & need) == need)
 		f->flags &= ~FLOW_DENIED;
 	else
 		f->flags |= FLOW_DENIED;
 	f->generation = s->generation;
-	return f->flags & FLOW_DENIED ? FLOW_REFUSED : FLOW_GOOD;
-gone:
-	(void)bpf_map_delete_elem(&cnida_flow, &p->key);
-	return FLOW_UNKNOWN;
+	return (ok & need) == need ? FLOW_GOOD : FLOW_REFUSED;
 }
 
 /*
@@ -173,16 +206,10 @@ inline_always int flow_may_open(const struct packet *p)
 	return from >= to || from >= 32768;
 }
 
-inline_always void flow_set_side(struct flow_side *side, const struct endpoint *ep)
+inline_always void flow_set_side(struct flow_side *side, const struct end *end)
 {
-	side->ifindex = ep ? ep->ifindex : 0;
-	if (ep) {
-		mac_copy(side->mac, ep->mac);
-	} else {
-		*(__u16 *)side->mac = 0;
-		*(__u16 *)(side->mac + 2) = 0;
-		*(__u16 *)(side->mac + 4) = 0;
-	}
+	side->ifindex = end->ifindex;
+	mac_copy(side->mac, end->mac);
 	side->pad[0] = 0;
 	side->pad[1] = 0;
 }
@@ -205,11 +232,11 @@ static __attribute__((noinline)) void flow_open(const struct packet *p, const st
 	f.seen = flow_tick();
 	f.flags = flags | p->from;
 	if (p->from) {
-		flow_set_side(&f.side[0], s->dst);
-		flow_set_side(&f.side[1], s->src);
+		flow_set_side(&f.side[0], &s->dst);
+		flow_set_side(&f.side[1], &s->src);
 	} else {
-		flow_set_side(&f.side[0], s->src);
-		flow_set_side(&f.side[1], s->dst);
+		flow_set_side(&f.side[0], &s->src);
+		flow_set_side(&f.side[1], &s->dst);
 	}
 	if (flow_may_open(p))
 		(void)bpf_map_update_elem(&cnida_flow, &p->key, &f, BPF_ANY);

@@ -14,7 +14,7 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-#define JUDGE_STEPS 20 /* of a binary search: 2^20 entries are more than an image can hold */
+#define JUDGE_STEPS 18 /* of a binary search: 2^17 entries of 8 bytes are an image of 1 MB, the largest */
 
 /* The entry of @size bytes (a power of two) at @off. */
 inline_always const void *image_at(const void *image, __u32 off, __u32 size)
@@ -34,13 +34,23 @@ inline_always __u32 step_if_le(__u32 a, __u32 b, __u32 step)
 	return step & ~(__u32)(less >> 32);
 }
 
-/* The same of 128 bits. */
+/* 1 if @a < @b, without a comparison that a compiler would make a branch of. */
+inline_always __u64 less64(__u64 a, __u64 b)
+{
+	__u64 d = a - b;
+
+	__asm__ volatile("" : "+r"(d));
+	return ((~a & b) | (~(a ^ b) & d)) >> 63;
+}
+
+/* step_if_le() of 128 bits, the high half first. */
 inline_always __u32 step_if_le6(const __u64 a[2], __u64 high, __u64 low, __u32 step)
 {
-	__u32 after = (__u32)(a[0] > high) | ((__u32)(a[0] == high) & (__u32)(a[1] > low));
+	__u64 differ = high ^ a[0];
+	__u64 equal = ~(differ | -differ) >> 63;
 
-	__asm__ volatile("" : "+r"(after));
-	return step & (after - 1);
+	__asm__ volatile("" : "+r"(equal));
+	return step & ((__u32)(less64(high, a[0]) | (equal & less64(low, a[1]))) - 1);
 }
 
 inline_always __u32 range_key(const struct image_range *r)
@@ -48,14 +58,11 @@ inline_always __u32 range_key(const struct image_range *r)
 	return (__u32)r->proto << 16 | r->first;
 }
 
-/* Does a list of ranges hold @want (protocol << 16 | port)? */
-inline_always int list_holds(const struct image_header *h, const struct image_cell *cell, __u32 want)
+/* Does a list of @n ranges hold @want (protocol << 16 | port)? */
+inline_always int list_holds(const struct image_header *h, __u32 at, __u32 n, __u32 want)
 {
 	const struct image_range *r;
-	__u32 at = cell->first, n = cell->n;
 
-	if (n == 0)
-		return 0;
 	/* The last range that begins at or before @want. */
 	for (int i = 0; i < JUDGE_STEPS && n > 1; i++) {
 		__u32 half = n / 2;
@@ -74,20 +81,24 @@ inline_always int list_holds(const struct image_header *h, const struct image_ce
 static __attribute__((noinline)) int cell_allows(const void *image, __u32 set, __u32 class, __u32 want)
 {
 	const struct image_header *h = image;
-	__u32 slot = image_hash(set, class), n = h->cells.n;
+	__u32 slot = image_hash(set, class), places = h->cells.n, first = 0, n = 0;
 
-	if (n == 0)
+	if (places == 0)
 		return 0;
+	/* What is found is carried out of the loop: the verifier walks what comes after it once, not eight times. */
 	for (__u32 i = 0; i < IMAGE_PROBES; i++) {
-		const struct image_cell *c =
-			image_at(h, h->cells.offset + ((slot + i) & (n - 1)) * sizeof(*c), sizeof(*c));
+		const struct image_cell *c = image_at(
+			h, h->cells.offset + ((slot + i) & (places - 1)) * sizeof(*c), sizeof(*c));
 
 		if (c->set == 0)
-			return 0;
-		if (c->set == set && c->class == class)
-			return list_holds(h, c, want);
+			break;
+		if (c->set == set && c->class == class) {
+			first = c->first;
+			n = c->n;
+			break;
+		}
 	}
-	return 0;
+	return n && list_holds(h, first, n, want);
 }
 
 inline_always __u32 block4_class(const struct image_header *h, __u32 addr)
@@ -108,31 +119,24 @@ inline_always __u32 block4_class(const struct image_header *h, __u32 addr)
 	return b->class;
 }
 
-/* Entries have 24 bytes, so the cut is at multiples of 8, and 32 bytes before the end. */
-inline_always const struct image_block6 *block6_at(const struct image_header *h, __u32 i)
-{
-	__u32 off = h->blocks6.offset + i * (__u32)sizeof(struct image_block6);
-
-	if (off > image_size - sizeof(struct image_block6))
-		off = 0;
-	return (const void *)((const __u8 *)h + off);
-}
-
 inline_always __u32 block6_class(const struct image_header *h, const struct in6 *addr)
 {
 	__u64 high = (__u64)bpf_ntohl(addr->word[0]) << 32 | bpf_ntohl(addr->word[1]);
 	__u64 low = (__u64)bpf_ntohl(addr->word[2]) << 32 | bpf_ntohl(addr->word[3]);
-	__u32 at = 0, n = h->blocks6.n;
+	__u32 at = 0, n = h->blocks6.n, off = h->blocks6.offset;
+	const struct image_block6 *b;
 
 	if (n == 0)
 		return 0;
 	for (int i = 0; i < JUDGE_STEPS && n > 1; i++) {
-		const struct image_block6 *b = block6_at(h, at + n / 2);
+		__u32 half = n / 2;
 
-		at += step_if_le6(b->first, high, low, n / 2);
-		n -= n / 2;
+		b = image_at(h, off + (at + half) * sizeof(*b), sizeof(*b));
+		at += step_if_le6(b->first, high, low, half);
+		n -= half;
 	}
-	return block6_at(h, at)->class;
+	b = image_at(h, off + at * sizeof(*b), sizeof(*b));
+	return b->class;
 }
 
 inline_always int addr_is4(const struct in6 *a)

@@ -24,6 +24,7 @@ static const struct command commands[] = {
 	{ "doctor", cli_doctor,
 	  "look for what is missing, stale or misconfigured, and say what to do" },
 	{ "gc", cli_gc, "remove what dead containers left, restore what live ones lost" },
+	{ "policy", cli_policy, "network policy: apply, show, explain, status, clear" },
 	{ "install", cli_install, "put the plugins into the node's CNI folder" },
 	{ "uninstall", cli_uninstall, "take the plugins and everything of cnida off the node" },
 	{ "help", help, "show this" },

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * cli.h - what a person types: `cnida list`, `doctor`, `gc`, `install`, `uninstall`
+ * cli.h - what a person types: `cnida list`, `doctor`, `gc`, `policy`, `install`, `uninstall`
  */
 #ifndef CNIDA_CLI_CLI_H
 #define CNIDA_CLI_CLI_H
@@ -17,6 +17,7 @@ int cli_main(int argc, char **argv);
 int cli_list(int argc, char **argv, FILE *out);
 int cli_doctor(int argc, char **argv, FILE *out);
 int cli_gc(int argc, char **argv, FILE *out);
+int cli_policy(int argc, char **argv, FILE *out);
 int cli_install(int argc, char **argv, FILE *out);
 int cli_uninstall(int argc, char **argv, FILE *out);
 

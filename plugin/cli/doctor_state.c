@@ -9,9 +9,11 @@
 #include "endpoint/elements.h"
 #include "endpoint/firewall.h"
 #include "endpoint/gc.h"
+#include "endpoint/policy.h"
 #include "endpoint/portmap.h"
 #include "endpoint/record.h"
 #include "kernel/sysctl.h"
+#include "policy/snapshot.h"
 
 #include <errno.h>
 #include <net/if.h>
@@ -145,6 +147,56 @@ static void look_at_capabilities(struct diagnosis *d)
 	tell_lost(d, "bandwidth", &limits, r, &e);
 }
 
+/* ---- policy ---- */
+
+struct judged {
+	struct nl_sock host;
+	struct lost l;
+};
+
+static int count_judged(const struct record *r, void *arg, struct err *e)
+{
+	struct judged *j = arg;
+	struct err why;
+
+	(void)e;
+	if (*r->network && *r->policy && r->ready && record_alive(r))
+		count_lost(&j->l, policy_check(&j->host, r, &why), &why);
+	return 0;
+}
+
+static void look_at_policy(struct diagnosis *d)
+{
+	struct judged j = { .host = { .fd = -1 } };
+	struct snapshot s = { 0 };
+	struct err e;
+	int r = snapshot_read(&s, &e);
+
+	snapshot_free(&s);
+	if (r == -ENOENT) {
+		diagnose(d, FINDING_OK, "policy", "", "none was applied");
+		return;
+	}
+	if (r < 0) {
+		diagnose(d, FINDING_FAIL, "policy", "put the objects in force again: cnida policy apply",
+		         "%s", e.msg);
+		return;
+	}
+	r = nl_open(NETLINK_ROUTE, &j.host, &e);
+	if (r == 0)
+		r = record_each(count_judged, &j, &e);
+	nl_close(&j.host);
+	if (r < 0)
+		diagnose(d, FINDING_FAIL, "policy", "repair that first", "%s", e.msg);
+	else if (j.l.lost)
+		diagnose(d, FINDING_FAIL, "policy",
+		         "put the objects in force again: cnida policy apply",
+		         "%u of %u pods are not judged as they should be: %s", j.l.lost, j.l.live,
+		         j.l.example);
+	else
+		diagnose(d, FINDING_OK, "policy", "", "in force for all pods (%u)", j.l.live);
+}
+
 struct stale {
 	unsigned int n;
 	char first[300];
@@ -207,5 +259,6 @@ void doctor_state(struct diagnosis *d)
 	look_at_forwarding(d);
 	look_at_records(d);
 	look_at_capabilities(d);
+	look_at_policy(d);
 	look_for_stale(d);
 }

@@ -12,6 +12,7 @@
 #include "cli/cli.h"
 #include "cli/node_files.h"
 #include "endpoint/detach.h"
+#include "endpoint/policy_node.h"
 #include "endpoint/portmap_record.h"
 #include "endpoint/record_list.h"
 #include "kernel/ruleset.h"
@@ -145,6 +146,10 @@ static int remove_state(FILE *out, struct err *e)
 		r = ruleset_destroy(&nft, e);
 	if (r < 0)
 		return r;
+	r = policy_clear(e);
+	if (r < 0)
+		return r;
+	remove_folder(RUN_DIR "/policy");
 	remove_folder(RECORD_DIR);
 	remove_folder(PORTMAP_DIR);
 	remove_folder(RUN_DIR "/ipam");

@@ -20,6 +20,7 @@
 #include "endpoint/ipam.h"
 #include "endpoint/mac.h"
 #include "endpoint/pair.h"
+#include "endpoint/policy.h"
 #include "endpoint/portmap.h"
 #include "endpoint/uplink.h"
 
@@ -71,6 +72,7 @@ static int describe(struct attachment *a, struct err *e)
 		(void)snprintf(r->bridge, sizeof(r->bridge), "%s", a->conf.bridge);
 	r->masquerade = a->conf.ip_masq;
 	r->spoof_check = a->conf.mac_spoof_check;
+	policy_describe(a);
 	r->created = (long long)time(NULL);
 	return pair_choose_macs(a, e);
 }
@@ -372,9 +374,11 @@ static const struct step steps[] = {
 	{ write_record, undo_record, true },
 	{ ensure_bridge, NULL, false },
 	{ pair_create, pair_undo, false },
+	{ policy_guard, policy_undo, true },
 	{ foreign_addresses, undo_foreign_addresses, false },
 	{ resolve, NULL, false },
 	{ container_configure, NULL, false },
+	{ policy_enter, NULL, false },
 	{ connect_pair, NULL, false },
 	{ gateways_on_node, NULL, false },
 	{ container_settle, NULL, false },

@@ -8,6 +8,7 @@
 #include "endpoint/elements.h"
 #include "endpoint/firewall.h"
 #include "endpoint/ipam.h"
+#include "endpoint/policy.h"
 #include "endpoint/portmap.h"
 #include "endpoint/record.h"
 #include "kernel/netns.h"
@@ -87,7 +88,7 @@ static void keep_own_addresses(struct check *c)
 }
 
 /* A pod without a record was made by upstream's plugins, whose rules are not ours to judge. */
-static int check_elements(const struct request *req, struct err *e)
+static int check_recorded(const struct request *req, struct nl_sock *host, struct err *e)
 {
 	char name[IFNAMSIZ];
 	struct record rec;
@@ -97,7 +98,9 @@ static int check_elements(const struct request *req, struct err *e)
 	r = record_read(name, &rec, e);
 	if (r == -ENOENT)
 		return 0;
-	return r < 0 ? r : elements_check(&rec, e);
+	if (r == 0)
+		r = elements_check(&rec, e);
+	return r < 0 ? r : policy_check(host, &rec, e);
 }
 
 static int check_ports(const struct check *c, struct err *e)
@@ -159,7 +162,7 @@ static int check_all(struct check *c, struct err *e)
 	if (r == 0)
 		r = check_inside(c, e);
 	if (r == 0)
-		r = check_elements(c->req, e);
+		r = check_recorded(c->req, &host, e);
 	if (r == 0)
 		r = check_ports(c, e);
 	if (r == 0)

@@ -10,6 +10,7 @@
 #include "endpoint/firewall.h"
 #include "endpoint/ipam.h"
 #include "endpoint/netconf.h"
+#include "endpoint/policy.h"
 #include "endpoint/portmap.h"
 #include "endpoint/reaper.h"
 #include "endpoint/upstream.h"
@@ -55,6 +56,8 @@ int detach_records(struct nl_sock *host, const struct record *r, size_t n, struc
 		keep_first(&first, portmap_del_record(&nft, r[i].name, &this), e, &this);
 		keep_first(&first, firewall_del_record(&nft, r[i].name, &this), e, &this);
 		keep_first(&first, bandwidth_del_record(host, r[i].name, true, &this), e, &this);
+		if (*r[i].policy)
+			keep_first(&first, policy_leave(host, &r[i], &this), e, &this);
 		keep_first(&first, elements_del(&nft, &r[i], &this), e, &this);
 		keep_first(&first, reaper_mark(host, r[i].name, &this), e, &this);
 	}
@@ -199,6 +202,7 @@ static int detach_traces(struct nl_sock *host, struct nl_sock *nft, const struct
 	int first = 0;
 
 	describe(req, conf, rec);
+	keep_first(&first, policy_leave(host, rec, &this), e, &this);
 	keep_first(&first, elements_del(nft, rec, &this), e, &this);
 	if (strcmp(req->type, "cnida") == 0)
 		keep_first(&first, forget_capabilities(host, nft, rec, &this), e, &this);
@@ -219,6 +223,8 @@ static int detach_recorded(struct nl_sock *host, struct nl_sock *nft, const stru
 	struct err this;
 	int first = 0, r;
 
+	if (*rec->policy)
+		keep_first(&first, policy_leave(host, rec, &this), e, &this);
 	keep_first(&first, elements_del(nft, rec, &this), e, &this);
 	r = reaper_remove(host, rec->name, &this);
 	keep_first(&first, r, e, &this);

@@ -38,9 +38,9 @@ static int read_word(const json_t *obj, const char *key, const struct word *word
 	}
 	for (size_t i = 0; i < n && len < sizeof(expected); i++)
 		len += (size_t)snprintf(expected + len, sizeof(expected) - len, "%s\"%s\"",
-		                        i == 0           ? ""
+		                        i == 0       ? ""
 		                        : i + 1 == n ? " or "
-		                                         : ", ",
+		                                     : ", ",
 		                        words[i].text);
 	return err_set(e, CNI_E_CONFIG, 0, "policy.%s: expected %s, found \"%s\"", key, expected,
 	               text);

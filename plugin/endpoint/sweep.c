@@ -9,6 +9,7 @@
 #include "endpoint/firewall.h"
 #include "endpoint/gc.h"
 #include "endpoint/ipam.h"
+#include "endpoint/policy.h"
 #include "endpoint/portmap.h"
 #include "endpoint/record_list.h"
 #include "endpoint/restore.h"
@@ -245,11 +246,12 @@ static int sweep_elements(struct sweep *s, struct err *e)
 	return r < 0 ? r : remove_orphans(s, &nft, o, e);
 }
 
-/* What types portmap, bandwidth and firewall gave, behind whatever plugin. */
+/* What types portmap, bandwidth and firewall gave, behind whatever plugin, and endpoints of the policy. */
 static int sweep_capabilities(struct sweep *s, struct err *e)
 {
 	int (*const sweeps[])(bool, gc_seen_fn, void *,
-	                      struct err *) = { portmap_sweep, bandwidth_sweep, firewall_sweep };
+	                      struct err *) = { portmap_sweep, bandwidth_sweep, firewall_sweep,
+		                                                          policy_sweep };
 
 	for (size_t i = 0; i < ARRAY_SIZE(sweeps); i++) {
 		int r = sweeps[i](s->dry_run, s->seen, s->arg, e);

@@ -242,6 +242,18 @@ static void declare_set(struct nl_batch *b, const struct nft_table *t, const str
 		put_byte_order(b);
 }
 
+void nft_add_set(struct nl_batch *b, const struct nft_table *t, const struct nft_set *set)
+{
+	declare_set(b, t, set, b->n + 1); /* any number that no other set of the transaction has */
+}
+
+void nft_del_set(struct nl_batch *b, const struct nft_table *t, const struct nft_set *set)
+{
+	nft_message(b, NFT_MSG_DELSET, 0, t->family, "delete an nftables set");
+	nl_put_str(b, NFTA_SET_TABLE, t->name);
+	nl_put_str(b, NFTA_SET_NAME, set->name);
+}
+
 void nft_add_table(struct nl_batch *b, const struct nft_table *t)
 {
 	nft_message(b, NFT_MSG_NEWTABLE, NLM_F_CREATE | NLM_F_EXCL, t->family,

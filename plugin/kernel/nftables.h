@@ -197,6 +197,9 @@ int nft_commit(struct nl_sock *s, struct nl_batch *b, struct err *e);
 /* nft_add_table() - A table with all its sets, chains and rules; the transaction fails with EEXIST if it is there. */
 void nft_add_table(struct nl_batch *b, const struct nft_table *t);
 void nft_del_table(struct nl_batch *b, const struct nft_table *t);
+/* nft_add_set() - Empty; EEXIST if it is there. nft_del_set() - With its elements; EBUSY while a rule looks it up. */
+void nft_add_set(struct nl_batch *b, const struct nft_table *t, const struct nft_set *set);
+void nft_del_set(struct nl_batch *b, const struct nft_table *t, const struct nft_set *set);
 /* nft_add_chain() - A chain with its rules; EEXIST if it is there. */
 void nft_add_chain(struct nl_batch *b, const struct nft_table *t, const struct nft_chain *c);
 /* nft_del_chain() - With its rules; EBUSY while something jumps there. */

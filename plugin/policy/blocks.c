@@ -192,7 +192,7 @@ static int step_over(struct sweep *s, const struct edge *e)
 	if (was_open == (s->open[e->group] > 0))
 		return 0;
 	s->cost += (a->n - at) / 64;
-	if (was_open) {
+	if (was_open && at < a->n) {
 		memmove(a->v + at, a->v + at + 1, (a->n - at - 1) * sizeof(*a->v));
 		a->n--;
 		return 0;

@@ -17,7 +17,8 @@
  * Pure, and independent of the order of objects, rules, peers and labels. Costs grow with objects, not with their
  * product (1,000 policies over 1,000 pods: a few milliseconds).
  *
- * @relaxed:	a pod with unknown labels is not isolated (config key policy.unknown "allow")
+ * @relaxed:	a pod with unknown labels is isolated only by what selects all pods of its namespace (config key
+ *		policy.unknown "allow")
  * @ret:	free with tables_free(); its strings belong to @objects
  *
  * Return: 0, or -errno (E2BIG: a limit of tables.h, named in the message).

@@ -151,7 +151,7 @@ static uint32_t named_ports(struct compiler *c, struct grouping *g, const struct
 			at += 2;
 		if (at < v->n && v->v[at] == name)
 			continue;
-		if (numbers_add(v, 0) < 0 || numbers_add(v, 0) < 0)
+		if (numbers_add(v, name) < 0 || numbers_add(v, port->port) < 0)
 			return INTERN_NONE;
 		memmove(v->v + at + 2, v->v + at, (v->n - 2 - at) * sizeof(*v->v));
 		v->v[at] = name;

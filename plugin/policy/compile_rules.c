@@ -205,7 +205,7 @@ static int add_policy(struct compiler *c, size_t i, uint32_t namespace, struct n
 int compile_rules(struct compiler *c)
 {
 	struct numbers groups = { .n = 0 }, pairs = { .n = 0 };
-	uint32_t namespace = 0;
+	uint32_t ns = 0;
 	int r = ports_init(&c->ports);
 
 	c->policies = calloc(c->o->n_policies + 1, sizeof(*c->policies));
@@ -215,9 +215,9 @@ int compile_rules(struct compiler *c)
 		r = -ENOMEM;
 	for (size_t i = 0; i < c->o->n_policies && r == 0; i++) {
 		/* Both are sorted, and every policy has its namespace. */
-		while (strcmp(c->o->namespaces[namespace].name, c->o->policies[i].namespace) != 0)
-		namespace ++;
-		r = add_policy(c, i, namespace, &groups, &pairs);
+		while (strcmp(c->o->namespaces[ns].name, c->o->policies[i].namespace) != 0)
+			ns++;
+		r = add_policy(c, i, ns, &groups, &pairs);
 	}
 	if (r == 0)
 		r = lists_make(&c->policies_of, &pairs, c->n_groups);

@@ -139,16 +139,19 @@ static uint32_t unknown_kind(const struct compiler *c, size_t namespace)
 	return c->first_kind[c->first_group[namespace]];
 }
 
+static bool alloc_pods(struct tables *t, const struct objects *o)
+{
+	t->pods = calloc(o->n_pods + 1, sizeof(*t->pods));
+	t->namespaces = calloc(o->n_namespaces + 1, sizeof(*t->namespaces));
+	return t->pods && t->namespaces;
+}
+
 static int emit_pods(struct emitter *m)
 {
 	const struct compiler *c = m->c;
 	const struct objects *o = c->o;
 	struct tables *t = m->t;
 
-	t->pods = calloc(o->n_pods + 1, sizeof(*t->pods));
-	t->namespaces = calloc(o->n_namespaces + 1, sizeof(*t->namespaces));
-	if (!t->pods || !t->namespaces)
-		return -ENOMEM;
 	for (size_t i = 0; i < o->n_pods; i++) {
 		struct pod_entry *entry = &t->pods[t->n_pods];
 
@@ -260,8 +263,8 @@ static int emit_cells(struct emitter *m)
 	struct lists by_set = { .n = 0 };
 	int r = 0;
 
-	for (uint32_t class = 0; class < t->n_classes; class ++) {
-		const uint32_t column = m->columns_of_class.v[class];
+	for (uint32_t id = 0; id < t->n_classes; id++) {
+		const uint32_t column = m->columns_of_class.v[id];
 		size_t len = 0;
 		const uint32_t *v = column == UNSET ? NULL : intern_get(&m->columns, column, &len);
 
@@ -270,7 +273,7 @@ static int emit_cells(struct emitter *m)
 			if (r == 0)
 				r = numbers_add(&pairs, (uint32_t)(cells.n / 2));
 			if (r == 0)
-				r = numbers_add(&cells, class);
+				r = numbers_add(&cells, id);
 			if (r == 0)
 				r = numbers_add(&cells, v[i + 1]);
 		}
@@ -333,13 +336,11 @@ static int emit_lists(struct emitter *m)
 
 static int emit(struct emitter *m)
 {
-	struct compiler *c = m->c;
 	struct tables *t = m->t;
 	uint32_t any;
 
-	memset(m->class_of, 0xff, (m->columns.n + 1U) * sizeof(*m->class_of));
-	memset(m->set_of, 0xff, (c->rows.n + 1U) * sizeof(*m->set_of));
-	memset(m->list_of, 0xff, (c->ports.lists.n + 1U) * sizeof(*m->list_of));
+	if (!alloc_pods(t, m->c->o))
+		return -ENOMEM;
 	m->set_of[0] = SET_DENY; /* the empty row */
 	m->plain = UNSET;
 	t->n_sets = SET_DENY + 1;
@@ -350,17 +351,27 @@ static int emit(struct emitter *m)
 	return emit_cells(m) < 0 ? -ENOMEM : emit_lists(m);
 }
 
+/* Room for @n numbers, all UNSET; NULL when out of memory */
+static uint32_t *unset(size_t n)
+{
+	uint32_t *v = calloc(n + 1, sizeof(*v));
+
+	for (size_t i = 0; v && i < n; i++)
+		v[i] = UNSET;
+	return v;
+}
+
 int compile_tables(struct compiler *c, struct tables *ret)
 {
 	struct emitter m = { .c = c, .t = ret };
 	int r;
 
 	m.column_of = calloc(c->n_peers + 1U, sizeof(*m.column_of));
-	m.set_of = calloc(c->rows.n + 1U, sizeof(*m.set_of));
-	m.list_of = calloc(c->ports.lists.n + 1U, sizeof(*m.list_of));
+	m.set_of = unset(c->rows.n);
+	m.list_of = unset(c->ports.lists.n);
 	r = m.column_of && m.set_of && m.list_of ? make_columns(&m) : -ENOMEM;
 	if (r == 0) {
-		m.class_of = calloc(m.columns.n + 1U, sizeof(*m.class_of));
+		m.class_of = unset(m.columns.n);
 		r = m.class_of ? emit(&m) : -ENOMEM;
 	}
 	intern_free(&m.columns);

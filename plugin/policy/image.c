@@ -26,7 +26,8 @@ void image_free(struct image *image)
 	*image = (struct image) { 0 };
 }
 
-struct in6 image_in6(const struct ip_addr *addr)
+/* An address as packets and maps have it: IPv4 mapped into IPv6. */
+static struct in6 image_in6(const struct ip_addr *addr)
 {
 	struct in6 r = { { 0, 0, htonl(0xffff), 0 } };
 

@@ -50,7 +50,4 @@ uint32_t image_host(const struct image *image, const struct ip_addr *addr);
 /* image_block() - Class of the ipBlocks that an address lies in; 0 if none. Like tables_block(). */
 uint32_t image_block(const struct image *image, const struct ip_addr *addr);
 
-/* image_in6() - An address as the maps have it: IPv4 mapped into IPv6. */
-struct in6 image_in6(const struct ip_addr *addr);
-
 #endif

@@ -46,28 +46,40 @@ void objects_free(struct objects *o)
 	objects_init(o);
 }
 
+static int read_name(struct reader *r, const struct place *at, bool (*is_name)(const char *s),
+                     const char **ret)
+{
+	const char *name = NULL;
+	int failed = read_text(r, at, &name);
+
+	if (failed < 0)
+		return failed;
+	if (name && !is_name(name))
+		return read_wrong(r, at, "is not a name");
+	*ret = name; /* from here on errors say it */
+	return 0;
+}
+
 static int read_metadata(struct reader *r, const struct kind *kind, const struct place *at,
                          struct metadata *ret)
 {
 	static const char *const names[] = { "name",   "namespace",         "uid",
 		                             "labels", "creationTimestamp", "deletionTimestamp" };
 	struct place f[ARRAY_SIZE(names)];
-	const char *deleted, *name;
+	const char *deleted = NULL;
 	int failed = read_fields(r, at, names, ARRAY_SIZE(names), f, NULL);
 
-	if (failed == 0 && kind->namespaced)
-		failed = read_text(r, &f[1], &r->namespace);
-	if (failed == 0 && kind->namespaced && !r->namespace)
-		r->namespace = "default";
 	if (failed == 0)
-		failed = read_text(r, &f[0], &name);
+		failed = read_name(r, &f[0], kind->is_name, &r->name);
+	if (failed == 0 && !r->name)
+		failed = read_wrong(r, &f[0], "is missing");
+	if (failed == 0 && kind->namespaced) {
+		failed = read_name(r, &f[1], name_is_label, &r->namespace);
+		if (failed == 0 && !r->namespace)
+			r->namespace = "default";
+	}
 	if (failed < 0)
 		return failed;
-	if (!name || !kind->is_name(name))
-		return read_wrong(r, &f[0], name ? "is not a name" : "is missing");
-	r->name = name;
-	if (kind->namespaced && !name_is_label(r->namespace))
-		return read_wrong(r, &f[1], "is not a name");
 	failed = read_text(r, &f[2], &ret->uid);
 	if (failed == 0)
 		failed = read_labels(r, &f[3], &ret->labels);
@@ -135,7 +147,7 @@ static int read_object(struct reader *r, const struct kind *listed, const struct
 {
 	struct objects *o = r->o;
 	struct metadata meta = { .deleting = false };
-	const struct kind *kind;
+	const struct kind *kind = NULL;
 	int failed;
 
 	r->kind = r->namespace = r->name = NULL;
@@ -160,7 +172,7 @@ static int read_object(struct reader *r, const struct kind *listed, const struct
 static int read_items(struct reader *r, const struct kind *listed, const struct node *items)
 {
 	const size_t behind = r->tape.pos;
-	struct place f[N_TOP], top = { .node = 0 };
+	struct place f[N_TOP] = { { .node = 0 } }, top = { .node = 0 };
 	int got;
 
 	tape_open(&r->tape, items);

@@ -30,7 +30,8 @@ static int add_port(struct reader *r, const struct place *at, struct pod *pod)
 	if (!port.name)
 		port.name = "";
 	if (*port.name && !name_is_port(port.name))
-		return read_wrong(r, &f[0], "\"%.60s\" is not the name of a port", port.name);
+		return read_wrong(r, &f[0], "\"%s\" is not the name of a port",
+		                  read_show(port.name, strlen(port.name)).text);
 	port.port = (uint16_t)number;
 	pod->ports = arena_grow(r->o->arena, pod->ports, pod->n_ports, sizeof(*pod->ports));
 	if (!pod->ports)
@@ -77,7 +78,8 @@ static int add_address(struct reader *r, const struct place *at, struct pod *pod
 	if (failed < 0 || !text || !*text)
 		return failed;
 	if (!ip_parse(text, &addr))
-		return read_wrong(r, at, "expected an address, found \"%.60s\"", text);
+		return read_wrong(r, at, "expected an address, found \"%s\"",
+		                  read_show(text, strlen(text)).text);
 	for (size_t i = 0; i < pod->n_ips; i++)
 		if (ip_eq(&pod->ips[i], &addr))
 			return 0;
@@ -124,7 +126,7 @@ static int read_pod_status(struct reader *r, const struct place *at, struct pod 
 {
 	static const char *const names[] = { "phase", "podIPs", "podIP" };
 	struct place f[ARRAY_SIZE(names)];
-	const char *phase;
+	const char *phase = NULL;
 	int failed = read_fields(r, at, names, ARRAY_SIZE(names), f, NULL);
 
 	if (failed == 0)

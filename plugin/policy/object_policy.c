@@ -24,8 +24,8 @@ static int read_prefix(struct reader *r, const struct place *at, struct ip_prefi
 	if (!text)
 		return read_wrong(r, at, "is missing");
 	if (!prefix_parse(text, ret))
-		return read_wrong(r, at, "expected an address and a prefix length, found \"%.60s\"",
-		                  text);
+		return read_wrong(r, at, "expected an address and a prefix length, found \"%s\"",
+		                  read_show(text, strlen(text)).text);
 	ret->addr = prefix_network(ret);
 	return 0;
 }
@@ -152,7 +152,8 @@ static int read_port(struct reader *r, const struct place *at, struct rule_port 
 		return read_port_number(r, &f[1], &f[2], port);
 	failed = read_text(r, &f[1], &port->name);
 	if (failed == 0 && !name_is_port(port->name))
-		failed = read_wrong(r, &f[1], "\"%.60s\" is not the name of a port", port->name);
+		failed = read_wrong(r, &f[1], "\"%s\" is not the name of a port",
+		                    read_show(port->name, strlen(port->name)).text);
 	return failed;
 }
 

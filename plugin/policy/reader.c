@@ -16,12 +16,7 @@
 
 #define PLACE_MAX 640
 
-/* A key or name as the input has it, fit for a line of text */
-struct shown {
-	char text[96];
-};
-
-static struct shown show(const char *text, size_t len)
+struct shown read_show(const char *text, size_t len)
 {
 	struct shown s;
 	const size_t max = sizeof(s.text) - 4;
@@ -43,7 +38,7 @@ static void put_path(const struct place *at, char *buf, size_t cap)
 	len = strlen(buf);
 	if (at->key)
 		(void)snprintf(buf + len, cap - len, "%s%s", len ? "." : "",
-		               show(at->key, strlen(at->key)).text);
+		               read_show(at->key, strlen(at->key)).text);
 	else
 		(void)snprintf(buf + len, cap - len, "[%zu]", at->index);
 }
@@ -115,7 +110,7 @@ static int expect(const struct reader *r, const struct place *at, enum node_type
 		return 0;
 	if (node->type == NODE_STRING)
 		return read_wrong(r, at, "expected %s, found \"%s\"", what,
-		                  show(r->tape.text + node->at, node->len).text);
+		                  read_show(r->tape.text + node->at, node->len).text);
 	return read_wrong(r, at, "expected %s, found %s", what, tape_type(node));
 }
 
@@ -136,7 +131,7 @@ static int unknown_field(struct reader *r, const struct place *at, uint32_t key,
 		return 0;
 	*ret_unknown = true;
 	return read_warn(r, at, "unknown field \"%s\": %s",
-	                 show(r->tape.text + node->at, node->len).text, r->unless_known);
+	                 read_show(r->tape.text + node->at, node->len).text, r->unless_known);
 }
 
 int read_fields(struct reader *r, const struct place *at, const char *const names[], size_t n,
@@ -251,7 +246,7 @@ int read_number(struct reader *r, const struct place *at, int64_t min, int64_t m
 		return failed;
 	if (!tape_integer(&r->tape, node, ret) || *ret < min || *ret > max)
 		return read_wrong(r, at, "expected %s, found %s", what,
-		                  show(r->tape.text + node->at, node->len).text);
+		                  read_show(r->tape.text + node->at, node->len).text);
 	return 1;
 }
 
@@ -264,13 +259,13 @@ static int read_label(struct reader *r, const struct place *at, uint32_t key, st
 		return failed;
 	value.key = ret->key;
 	failed = read_text(r, &value, &ret->value);
-	if (failed < 0)
+	if (failed < 0 || !ret->value)
 		return failed;
 	if (!name_is_label_key(ret->key))
 		return read_wrong(r, &value, "is not the key of a label");
 	if (!name_is_label_value(ret->value))
 		return read_wrong(r, &value, "\"%s\" is not the value of a label",
-		                  show(ret->value, strlen(ret->value)).text);
+		                  read_show(ret->value, strlen(ret->value)).text);
 	return 0;
 }
 
@@ -323,7 +318,8 @@ int read_proto(struct reader *r, const struct place *at, uint8_t *ret)
 		}
 	}
 	if (read_is(r, at, NODE_STRING))
-		return read_wrong(r, at, "expected TCP, UDP or SCTP, found \"%s\"",
-		                  show(r->tape.text + node_of(r, at)->at, node_of(r, at)->len).text);
+		return read_wrong(
+			r, at, "expected TCP, UDP or SCTP, found \"%s\"",
+			read_show(r->tape.text + node_of(r, at)->at, node_of(r, at)->len).text);
 	return expect(r, at, NODE_STRING, "TCP, UDP or SCTP");
 }

@@ -30,6 +30,14 @@ struct reader {
 	struct err *e;
 };
 
+/* A key, name or value as the input has it, fit for a line of text */
+struct shown {
+	char text[96];
+};
+
+/* read_show() - Cut off when too long, with '?' for what is no plain ASCII. */
+struct shown read_show(const char *text, size_t len);
+
 /* read_wrong() - Fill the error: "<source>: <kind> <namespace>/<name>: <path>: ..." (code 7). */
 int read_wrong(const struct reader *r, const struct place *at, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -95,8 +95,8 @@ int read_selector(struct reader *r, const struct place *at, struct selector *ret
 {
 	static const char *const names[] = { "matchLabels", "matchExpressions" };
 	struct place f[ARRAY_SIZE(names)];
-	struct labels labels;
-	size_t n;
+	struct labels labels = { .n = 0 };
+	size_t n = 0;
 	int failed = read_fields(r, at, names, ARRAY_SIZE(names), f, ret_unknown);
 
 	if (failed == 0)

@@ -22,8 +22,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SET_OPEN 0U
-#define SET_DENY 1U
+#define SET_OPEN  0U
+#define SET_DENY  1U
 #define CLASS_ANY 0U
 
 #define TABLES_CELLS_MAX (1U << 22)
@@ -81,10 +81,14 @@ struct tables {
 	struct port_range *ranges;
 	struct port_list *lists;
 	struct cell *cells; /* sorted by (set, class), each pair once, no empty list */
-	struct pod_entry *pods;             /* sorted by (namespace, name); without hostNetwork and finished pods */
-	struct namespace_entry *namespaces; /* sorted by name: each that has a Namespace, Pod or NetworkPolicy object */
-	struct host_entry *hosts;           /* sorted by address, each address once (the newest pod has it) */
-	struct block_entry *blocks[2];      /* IPv4, IPv6; the first starts at zero; empty if there are no blocks */
+	/* Sorted by (namespace, name); without hostNetwork and finished pods. */
+	struct pod_entry *pods;
+	/* Sorted by name: each that has a Namespace, Pod or NetworkPolicy object. */
+	struct namespace_entry *namespaces;
+	/* Sorted by address, each address once (the newest pod has it). */
+	struct host_entry *hosts;
+	/* IPv4, IPv6; the first starts at zero; empty if there are no blocks. */
+	struct block_entry *blocks[2];
 	size_t n_ranges, n_lists, n_cells, n_pods, n_namespaces, n_hosts, n_blocks[2];
 	uint32_t n_sets, n_classes; /* ids are below these */
 	/* Of a pod whose namespace nobody has told: not isolated by any policy, matches no selector but "all namespaces". */

@@ -34,6 +34,45 @@ cni()
 		CNI_ARGS="IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=$2" "$bin/cnida" <<< "$conf"
 }
 
+# objects - three pods by their labels, and who may talk to pod2
+objects()
+{
+	local i
+
+	for i in 1:client 2:web 3:other; do
+		echo '{"apiVersion": "v1", "kind": "Pod", "metadata": {"namespace": "default", "name": "pod'"${i%:*}"'", "labels":
+			{"app": "'"${i#*:}"'"}}, "spec": {"containers": [{"name": "c"}]}}'
+	done
+	echo '{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "default"}}
+		{"apiVersion": "networking.k8s.io/v1", "kind": "NetworkPolicy", "metadata": {"namespace": "default", "name": "web"},
+		"spec": {"podSelector": {"matchLabels": {"app": "web"}}, "ingress": [{"from": [{"podSelector": {"matchLabels":
+		{"app": "client"}}}], "ports": [{"port": 80}]}]}}'
+}
+
+# knock FROM TO FAMILY - does a packet for port 80 get there? A port where nobody listens answers with a reset.
+knock()
+{
+	local text status=0
+
+	# shellcheck disable=SC2016
+	text=$(ip netns exec "$1" timeout 0.5 bash -c ': < /dev/tcp/$0/80' "$(address "$2" "$3")" 2>&1) || status=$?
+	case $status:$text in
+	0:* | *refused*) echo "gets through" ;;
+	124:*) echo "is dropped" ;;
+	*) echo "$text" ;;
+	esac
+}
+
+# expect WHAT FROM TO FAMILY ANSWER
+expect()
+{
+	local found
+
+	found=$(knock "$2" "$3" "$4")
+	printf '  %-36s %s\n' "$1" "$found"
+	[ "$found" = "$5" ] || bad=1
+}
+
 # address POD FAMILY
 address()
 {
@@ -79,6 +118,19 @@ for ((i = 2; i <= pods; i++)); do
 done
 try "pod1 to the node" ip netns exec pod1 ping -n -c 2 -i 0.2 -W 2 10.244.7.1
 try "the node to pod1" ping -n -c 2 -i 0.2 -W 2 "$(address pod1 4)"
+
+if [ "$pods" -ge 3 ] && mountpoint -q /sys/fs/bpf; then
+	title "A network policy: only pod1 may reach port 80 of pod2"
+	start=$EPOCHREALTIME
+	objects | "$bin/cnida" policy apply - | sed 's/^/  /' || bad=1
+	printf '  the command took %s ms, loading the programs included\n' "$(ms "$start")"
+	for family in 4 6; do
+		expect "pod1 to pod2, IPv$family" pod1 pod2 "$family" "gets through"
+		expect "pod3 to pod2, IPv$family" pod3 pod2 "$family" "is dropped"
+	done
+	"$bin/cnida" policy explain default/pod1 default/pod2 80/TCP | sed 's/^/  /' || bad=1
+	"$bin/cnida" policy explain default/pod3 default/pod2 80/TCP | sed 's/^/  /' || bad=1
+fi
 
 title "What the node has: cnida list"
 "$bin/cnida" list | sed 's/^/  /'

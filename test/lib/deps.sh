@@ -11,7 +11,8 @@
 set -euo pipefail
 
 declare -A packages=(
-	[build]="gcc libc6-dev musl-dev binutils libmnl-dev libnftnl-dev libjansson-dev dpkg-dev"
+	[build]="gcc libc6-dev musl-dev binutils libmnl-dev libnftnl-dev libjansson-dev dpkg-dev clang llvm libbpf-dev
+		libelf-dev zlib1g-dev"
 	[check]="libcriterion-dev containerd runc podman containernetworking-plugins golang-go
 		golang-github-appc-cni-dev nftables iptables iproute2 iputils-ping ethtool conntrack
 		tcpdump strace jq procps util-linux busybox hyperfine dbus-daemon dbus-bin python3-dbus

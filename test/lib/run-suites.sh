@@ -11,6 +11,8 @@
 #	san-...		the same programs built with ASan and UBSan; san-plugin: with the sanitized plugins
 #	conformance	BUILDDIR/test/cni-conformance, given a plugin folder; conformance-upstream: given Debian's, where
 #			what is known to deviate must fail and everything else pass; these make nodes of their own
+#	policy-BACKEND	BUILDDIR/test/policy-matrix with the cases that hands wrote, both address families at once
+#	policy-BACKEND-leak	BUILDDIR/test/policy-leak; like the matrix it makes nodes of its own
 #	runtime-NAME	test/runtime/NAME.sh; these make a node of their own
 #
 # The others, except unit, run in a fresh node each (test/lib/node) and are skipped without root.
@@ -30,6 +32,7 @@ build=$(cd "$1" && pwd)
 shift
 wanted=("$@")
 limit=${SUITE_TIMEOUT:-120}
+policy_backends=${POLICY_BACKENDS:-ebpf}
 out=$build/check
 rm -rf "$out"
 mkdir -p "$out"
@@ -66,6 +69,13 @@ count()
 		p=$(sed -E 's/.*Passing: ([0-9]+).*/\1/' <<< "$line")
 		f=$(sed -E 's/.*Failing: ([0-9]+).*/\1/' <<< "$line")
 		s=$(grep -a -c '^\[SKIP\] ' "$1") || true
+		return 0
+	fi
+	# policy-matrix counts probes; here a case is a test.
+	line=$(grep -a -E '^[0-9]+ cases, [0-9]+ probes, [0-9]+ wrong$' "$1" | tail -n 1) || true
+	if [ -n "$line" ]; then
+		f=$(grep -a -c '^WRONG ' "$1") || true
+		p=$((${line%% *} - f))
 		return 0
 	fi
 	line=$(grep -a -E '^([^ ]+: )?[0-9]+ passed, [0-9]+ failed(, [0-9]+ skipped)?$' "$1" | tail -n 1) || true
@@ -140,6 +150,23 @@ programs()
 	fi
 }
 
+# policy NAME PROGRAM ARGUMENT... - a program that makes nodes of its own
+policy()
+{
+	local name=$1 program=$build/test/$2
+
+	shift 2
+	if ! [ -x "$program" ] || ! selected "$name"; then
+		return 0
+	fi
+	if [ "$(id -u)" -ne 0 ]; then
+		echo "    skip: $name: needs root"
+		skipped=$((skipped + 1))
+		return 0
+	fi
+	suite "$name" "$program" --plugins "$CNI_BIN_DIR" "$@"
+}
+
 programs '' "$build/test" "$CNI_BIN_DIR"
 programs san- "$build/san/test" "$build/san"
 if [ -x "$build/test/cni-conformance" ] && [ "$(id -u)" -ne 0 ]; then
@@ -151,6 +178,10 @@ elif [ -x "$build/test/cni-conformance" ]; then
 	! selected conformance-upstream ||
 		suite conformance-upstream "$build/test/cni-conformance" --plugins /usr/lib/cni --control
 fi
+for backend in $policy_backends; do
+	policy "policy-$backend" policy-matrix --backend "$backend" test/policy/cases/e2e test/policy/cases/own
+	policy "policy-$backend-leak" policy-leak --backend "$backend" --flips 100
+done
 for file in test/runtime/*.sh; do
 	name=runtime-$(basename "$file" .sh)
 	if [ -x "$file" ] && selected "$name"; then

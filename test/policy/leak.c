@@ -7,6 +7,8 @@
  * Somebody sends all the time, somebody counts all the time, and the node changes meanwhile: a pod is attached and
  * detached, policies are replaced. Each test has a node for itself and a control in which the same packets must arrive.
  */
+#include "bpf/loader.h"
+#include "kernel/netlink.h"
 #include "test/policy/manifest.h"
 #include "test/policy/topology.h"
 #include "test/policy/traffic.h"
@@ -20,7 +22,7 @@
 #include <unistd.h>
 
 #define PORT   80
-#define ROUNDS 10
+#define ROUNDS 5
 
 struct leak {
 	struct topology_conf conf;
@@ -397,18 +399,49 @@ static void others_come_and_go(struct leak *l)
 	under_traffic(l, attach_other, 20);
 }
 
+/* ---- new programs under traffic ------------------------------------------------------------------ */
+
+static void upgrade(struct leak *l, char *const objects[2], unsigned int i)
+{
+	static const struct loader_conf conf = LOADER_DEFAULTS;
+	struct nl_sock route;
+	struct err e;
+	int r;
+
+	(void)objects;
+	(void)i;
+	topology_enter(l->t.own);
+	if (nl_open(NETLINK_ROUTE, &route, &e) < 0)
+		broken("netlink: %s", e.msg);
+	r = loader_upgrade(&conf, &route, &e);
+	nl_close(&route);
+	if (r < 0)
+		broken("upgrade: %s", e.msg);
+	if (r != 5)
+		fail(l, "an upgrade replaced the programs of %d pods instead of 5", r);
+}
+
+/* Those of this executable in place of the plugin's: they are the same, but the kernel does not know that. */
+static void programs_change(struct leak *l)
+{
+	attach_all(l);
+	under_traffic(l, upgrade, 10);
+}
+
 /* ---- all of them --------------------------------------------------------------------------------- */
 
 static const struct {
 	const char *name;
 	void (*run)(struct leak *l);
+	bool ebpf; /* makes sense with this back end only */
 } tests[] = {
-	{ "a pod that sends before, during and after ADD", start_sends },
-	{ "a pod that is sent to before, during and after ADD", start_receives },
-	{ "a pod with unknown labels that sends around ADD", start_unknown_sends },
-	{ "a pod with unknown labels that is sent to around ADD", start_unknown_receives },
-	{ "policies flip under traffic", flips },
-	{ "other pods come and go under traffic", others_come_and_go },
+	{ "a pod that sends before, during and after ADD", start_sends, false },
+	{ "a pod that is sent to before, during and after ADD", start_receives, false },
+	{ "a pod with unknown labels that sends around ADD", start_unknown_sends, false },
+	{ "a pod with unknown labels that is sent to around ADD", start_unknown_receives, false },
+	{ "policies flip under traffic", flips, false },
+	{ "other pods come and go under traffic", others_come_and_go, false },
+	{ "programs are replaced under traffic", programs_change, true },
 };
 
 /* In a process of its own. */
@@ -424,13 +457,19 @@ static void run_test(struct leak *l, size_t i)
 
 static int all_tests(struct leak *l)
 {
-	unsigned int passed = 0, failed = 0;
+	unsigned int passed = 0, failed = 0, skipped = 0;
 
 	for (size_t i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
 		const double start = now_ms();
 		int status = -1;
 		pid_t pid;
 
+		if (tests[i].ebpf && strcmp(l->conf.backend, "ebpf") != 0) {
+			skipped++;
+			printf("skip: policy/leak %s: no programs in back end %s\n", tests[i].name,
+			       l->conf.backend);
+			continue;
+		}
 		fflush(stdout);
 		pid = fork();
 		if (pid < 0)
@@ -449,7 +488,7 @@ static int all_tests(struct leak *l)
 				       tests[i].name, (unsigned int)status);
 		}
 	}
-	printf("policy/leak: %u passed, %u failed, 0 skipped\n", passed, failed);
+	printf("policy/leak: %u passed, %u failed, %u skipped\n", passed, failed, skipped);
 	return failed > 0;
 }
 

@@ -6,9 +6,9 @@
  *	              [--proxy nftables|iptables] [--bridge-nf on|off] [--jobs N] [--rules FILE] [--add-last]
  *	              [--json] [--verbose] FILE|DIR...
  *
- * Cases that attach the same pods share them, one after the other, in a process with a node of its own; a few such
- * processes run at a time, because most of the time goes by waiting for what must not arrive. A case that adds or removes
- * pods has a node for itself.
+ * A few processes, each with a node of its own, take batches of cases until there are none: most of the time goes by
+ * waiting for what must not arrive. Cases that attach the same pods are a batch and share them; a case that adds or
+ * removes pods has some for itself. Behind each batch all pods are deleted.
  */
 #include "test/policy/matrix.h"
 
@@ -17,7 +17,7 @@
 #include <getopt.h>
 #include <limits.h>
 #include <semaphore.h>
-#include <stdarg.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -26,7 +26,9 @@
 #include <unistd.h>
 
 #define CASES_MAX 4096
-#define BATCH_MAX 40 /* cases on one node */
+#define BATCH_MAX 40 /* cases */
+#define JOBS_MAX  64
+#define NOTHING   SIZE_MAX
 
 struct item {
 	json_t *c;
@@ -36,19 +38,21 @@ struct item {
 
 struct batch {
 	size_t first, n; /* items */
-	pid_t pid;
 };
 
 /* Shared by all processes. */
 struct shared {
 	sem_t print;
+	atomic_size_t next;          /* batch */
+	size_t working_on[JOBS_MAX]; /* the batch of each worker, or NOTHING */
 	struct outcome outcome[CASES_MAX];
 };
 
 struct run {
 	struct matrix_options options;
 	struct item item[CASES_MAX];
-	size_t n;
+	struct batch batch[CASES_MAX];
+	size_t n, n_batches;
 	struct shared *shared;
 };
 
@@ -219,40 +223,55 @@ static void load_rules(struct matrix *m)
 	run_tool(NULL, (const char *const[]) { "/usr/sbin/nft", "-f", m->options->rules, NULL });
 }
 
-static void work(struct run *r, const struct batch *b)
+static void run_batch(struct run *r, struct matrix *m, const struct batch *b)
 {
-	struct matrix m = { .options = &r->options };
-
-	topology_open(&m.topology, &r->options.topology);
-	m.prober = prober_new();
-	load_rules(&m);
 	for (size_t i = b->first; i < b->first + b->n; i++) {
 		char *details = NULL;
 		size_t len;
 		FILE *f = open_memstream(&details, &len);
 
-		matrix_case(&m, r->item[i].c, f, &r->shared->outcome[i]);
+		matrix_case(m, r->item[i].c, f, &r->shared->outcome[i]);
 		fclose(f);
 		report(r, &r->item[i], details);
 		free(details);
 	}
-	prober_free(m.prober);
-	topology_close(&m.topology);
+	matrix_forget(m);
+	topology_reset(&m->topology);
 }
 
-static size_t make_batches(const struct run *r, struct batch *b)
+/* Takes batches until there are none: the datapath is loaded once, as on a node. */
+static void work(struct run *r, unsigned int worker)
 {
-	size_t n = 0, max = r->n / (r->options.jobs * 2) + 1;
+	struct matrix m = { .options = &r->options };
+	size_t i;
+
+	topology_open(&m.topology, &r->options.topology);
+	m.prober = prober_new();
+	load_rules(&m);
+	while ((i = atomic_fetch_add(&r->shared->next, 1)) < r->n_batches) {
+		r->shared->working_on[worker] = i;
+		run_batch(r, &m, &r->batch[i]);
+		r->shared->working_on[worker] = NOTHING;
+	}
+	prober_free(m.prober);
+}
+
+static void make_batches(struct run *r)
+{
+	size_t max = r->n / (r->options.jobs * 2) + 1;
 
 	if (max > BATCH_MAX)
 		max = BATCH_MAX;
 	for (size_t i = 0; i < r->n; i++) {
-		if (n == 0 || b[n - 1].n == max ||
-		    strcmp(r->item[i].key, r->item[b[n - 1].first].key) != 0)
-			b[n++] = (struct batch) { .first = i };
-		b[n - 1].n++;
+		struct batch *last = r->n_batches ? &r->batch[r->n_batches - 1] : NULL;
+
+		if (!last || last->n == max ||
+		    strcmp(r->item[i].key, r->item[last->first].key) != 0) {
+			last = &r->batch[r->n_batches++];
+			last->first = i;
+		}
+		last->n++;
 	}
-	return n;
 }
 
 static int larger_first(const void *a, const void *b)
@@ -262,15 +281,15 @@ static int larger_first(const void *a, const void *b)
 	return (x->n < y->n) - (x->n > y->n);
 }
 
-static void worker_ended(struct run *r, const struct batch *b, int status)
+/* A worker that dies behind its last case is an error of that case. */
+static void worker_died(struct run *r, const struct batch *b, int status)
 {
 	for (size_t i = b->first; i < b->first + b->n; i++) {
 		struct outcome *o = &r->shared->outcome[i];
 		char details[128];
 
-		if (o->done && (status == 0 || i + 1 < b->first + b->n))
+		if (o->done && i + 1 < b->first + b->n)
 			continue;
-		/* A worker that dies behind its last case is an error too. */
 		snprintf(details, sizeof(details), "  the worker ended with status 0x%x\n",
 		         (unsigned int)status);
 		o->wrong++;
@@ -278,43 +297,58 @@ static void worker_ended(struct run *r, const struct batch *b, int status)
 	}
 }
 
-static void reap_one(struct run *r, struct batch *b, size_t n)
+static pid_t start_worker(struct run *r, unsigned int worker)
 {
-	int status;
-	pid_t pid = wait(&status);
+	pid_t pid;
 
-	for (size_t i = 0; i < n; i++) {
-		if (b[i].pid == pid)
-			worker_ended(r, &b[i], status);
+	r->shared->working_on[worker] = NOTHING;
+	fflush(stdout);
+	pid = fork();
+	if (pid < 0)
+		broken("fork: %s", strerror(errno));
+	if (pid == 0) {
+		work(r, worker);
+		_exit(0);
 	}
+	return pid;
+}
+
+/* Another takes over from one that died; not for ever, if none ever gets to work. */
+static void worker_ended(struct run *r, pid_t *pid, unsigned int worker, int status)
+{
+	const size_t i = r->shared->working_on[worker];
+
+	*pid = 0;
+	if (status == 0)
+		return;
+	if (i == NOTHING) {
+		fprintf(stderr, "policy-matrix: a worker could not start, status 0x%x\n",
+		        (unsigned int)status);
+		return;
+	}
+	worker_died(r, &r->batch[i], status);
+	*pid = start_worker(r, worker);
 }
 
 static void run_all(struct run *r)
 {
-	struct batch *b = calloc(r->n + 1, sizeof(*b));
-	size_t n, running = 0;
+	pid_t pid[JOBS_MAX] = { 0 }, ended;
+	int status;
 
-	if (!b)
-		broken("no memory");
 	qsort(r->item, r->n, sizeof(r->item[0]), by_key);
-	n = make_batches(r, b);
-	qsort(b, n, sizeof(*b), larger_first);
-	for (size_t i = 0; i < n; i++) {
-		if (running == r->options.jobs)
-			reap_one(r, b, i);
-		else
-			running++;
-		b[i].pid = fork();
-		if (b[i].pid < 0)
-			broken("fork: %s", strerror(errno));
-		if (b[i].pid == 0) {
-			work(r, &b[i]);
-			_exit(0);
+	make_batches(r);
+	qsort(r->batch, r->n_batches, sizeof(r->batch[0]), larger_first);
+	for (unsigned int w = 0; w < r->options.jobs; w++)
+		pid[w] = start_worker(r, w);
+	while ((ended = wait(&status)) > 0) {
+		for (unsigned int w = 0; w < r->options.jobs; w++) {
+			if (pid[w] == ended)
+				worker_ended(r, &pid[w], w, status);
 		}
 	}
-	while (running-- > 0)
-		reap_one(r, b, n);
-	free(b);
+	/* Nobody was left to take these. */
+	for (size_t i = atomic_load(&r->shared->next); i < r->n_batches; i++)
+		worker_died(r, &r->batch[i], -1);
 }
 
 static long sum(struct run *r, double seconds)
@@ -442,7 +476,7 @@ int main(int argc, char **argv)
 
 	while ((opt = getopt_long(argc, argv, "", options, NULL)) >= 0)
 		one_option(&r.options, opt);
-	if (optind == argc || r.options.jobs < 1)
+	if (optind == argc || r.options.jobs < 1 || r.options.jobs > JOBS_MAX)
 		usage();
 	if (!r.options.topology.plugins)
 		r.options.topology.plugins = topology_plugins();

@@ -61,6 +61,9 @@ struct step_probes {
 /* matrix_case() - Run a case; what is wrong goes to @report, one line or more for each step. */
 void matrix_case(struct matrix *m, const json_t *c, FILE *report, struct outcome *ret);
 
+/* matrix_forget() - Close what serves the pods, before they are deleted. */
+void matrix_forget(struct matrix *m);
+
 /* judge_step() - Compare with the lines; returns how many are wrong, and tells @report about them. */
 long judge_step(const struct step_probes *s, const json_t *lines, unsigned int step, bool verbose,
                 FILE *report);

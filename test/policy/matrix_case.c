@@ -253,6 +253,14 @@ static void forget_detached(struct running *r)
 	}
 }
 
+void matrix_forget(struct matrix *m)
+{
+	for (size_t i = 0; i < m->topology.n; i++) {
+		if (m->topology.end[i]->kind <= END_REMOTE)
+			prober_forget(m->prober, m->topology.end[i]);
+	}
+}
+
 /* A policy that names addresses of pods cannot be there before them. */
 static bool has_placeholder(const json_t *step)
 {

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define OWN_NETNS "/proc/thread-self/ns/net"
@@ -227,11 +228,11 @@ static char *network_conf(const struct topology *t, const char *prev)
 	char *conf;
 
 	if (asprintf(&conf,
-	             "{\"cniVersion\": \"1.0.0\", \"name\": \"matrix\", \"type\": \"cnida\", "
+	             "{\"cniVersion\": \"1.0.0\", \"name\": \"matrix%u\", \"type\": \"cnida\", "
 	             "\"mode\": \"%s\", \"bridge\": \"cni0\", \"isDefaultGateway\": true, "
 	             "\"hairpinMode\": true, \"policy\": {\"backend\": \"%s\"}%s, "
 	             "\"ipam\": {\"type\": \"host-local\", \"ranges\": [%s%s%s]}%s%s}",
-	             t->conf.mode, t->conf.backend, t->conf.keys,
+	             t->network, t->conf.mode, t->conf.backend, t->conf.keys,
 	             v4 ? "[{\"subnet\": \"10.244.0.0/24\"}]" : "", v4 && v6 ? ", " : "",
 	             v6 ? "[{\"subnet\": \"fd00:244::/64\"}]" : "",
 	             prev ? ", \"prevResult\": " : "", prev ? prev : "") < 0)
@@ -254,6 +255,7 @@ static char *call_plugin(struct topology *t, const struct end *e, const char *ve
 		.cni_path = t->conf.plugins,
 		.in = conf,
 		.in_len = strlen(conf),
+		.deadline_ms = 60000, /* the first one loads the datapath, perhaps on a busy machine */
 	};
 	struct plugin_run run;
 	int r;
@@ -265,8 +267,9 @@ static char *call_plugin(struct topology *t, const struct end *e, const char *ve
 	topology_enter(t->own);
 	r = plugin_exec(&call, &run);
 	if (r < 0 || run.rc != 0)
-		broken("%s of %s: %s %s%s", verb, e->name, r < 0 ? strerror(-r) : "", run.out,
-		       run.err);
+		broken("%s of %s: %s, exit code %d, signal %d%s after %.1f ms: %s%s", verb, e->name,
+		       r < 0 ? strerror(-r) : "ran", run.rc, run.signal,
+		       run.late ? " (too late)" : "", (double)run.wall_ns / 1e6, run.out, run.err);
 	out = run.out;
 	run.out = NULL;
 	t->add_ms += verb[0] == 'A' ? (double)run.wall_ns / 1e6 : 0;
@@ -308,9 +311,10 @@ static void attach_remote(struct topology *t, struct end *e)
 	snprintf(addr[0], sizeof(addr[0]), "10.245.0.%u", id);
 	snprintf(addr[1], sizeof(addr[1]), "fd00:245::%x", id);
 	snprintf(batch, sizeof(batch),
+	         "neigh flush dev br0\n" /* who had the address before */
 	         "link add p%u type veth peer name eth0 netns %s\n"
 	         "link set p%u master br0 up\n",
-	         id, ns, id);
+	         t->created, ns, t->created);
 	topology_enter(t->other);
 	ip_batch(batch);
 	snprintf(batch, sizeof(batch),
@@ -392,28 +396,30 @@ struct end *topology_attach(struct topology *t, json_t *pod)
 	return e;
 }
 
-void topology_detach(struct topology *t, const char *name)
+static void delete_end(struct topology *t, size_t i)
 {
-	struct end *e = NULL;
+	struct end *e = t->end[i];
 
-	for (size_t i = 0; i < t->n; i++) {
-		if (strcmp(t->end[i]->name, name) != 0)
-			continue;
-		e = t->end[i];
-		t->end[i] = t->end[--t->n];
-		break;
-	}
-	if (!e)
-		return;
-	topology_enter(t->own);
-	if (e->kind == END_POD)
-		free(call_plugin(t, e, "DEL"));
+	t->end[i] = t->end[--t->n];
 	if (e->kind == END_POD || e->kind == END_REMOTE) {
 		pod_destroy(&e->pod);
 		close(e->netns);
 	}
 	free(e->result);
 	free(e);
+}
+
+void topology_detach(struct topology *t, const char *name)
+{
+	topology_enter(t->own);
+	for (size_t i = 0; i < t->n; i++) {
+		if (strcmp(t->end[i]->name, name) != 0)
+			continue;
+		if (t->end[i]->kind == END_POD)
+			free(call_plugin(t, t->end[i], "DEL"));
+		delete_end(t, i);
+		return;
+	}
 }
 
 bool topology_wanted(const struct case_state *s, const char *name)
@@ -465,10 +471,39 @@ void topology_warm_up(struct topology *t)
 	topology_enter(t->own);
 }
 
-void topology_close(struct topology *t)
+/* The plugin removes links in groups when many ask at once, as when a node is drained. */
+static void unplug_all(struct topology *t)
 {
-	for (size_t i = t->n; i-- > 0;) {
-		if (t->end[i]->kind == END_POD)
-			topology_detach(t, t->end[i]->name);
+	pid_t pid[ENDS_MAX];
+	size_t n = 0;
+	int status;
+
+	for (size_t i = 0; i < t->n; i++) {
+		if (t->end[i]->kind != END_POD)
+			continue;
+		pid[n] = fork();
+		if (pid[n] < 0)
+			broken("fork: %s", strerror(errno));
+		if (pid[n] == 0) {
+			free(call_plugin(t, t->end[i], "DEL"));
+			_exit(0);
+		}
+		n++;
 	}
+	while (n > 0) {
+		if (waitpid(pid[--n], &status, 0) < 0 || status != 0)
+			broken("a DEL failed");
+	}
+}
+
+void topology_reset(struct topology *t)
+{
+	topology_enter(t->own);
+	unplug_all(t);
+	for (size_t i = t->n; i-- > 0;) {
+		if (t->end[i]->kind <= END_HOST_POD)
+			delete_end(t, i);
+	}
+	t->network++;
+	t->next_remote = 2;
 }

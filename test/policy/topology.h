@@ -70,7 +70,9 @@ struct topology {
 	int own, other, outside; /* namespaces */
 	struct end *end[ENDS_MAX];
 	size_t n;
-	unsigned int created;     /* of all ends ever */
+	unsigned int created; /* of all ends ever */
+	unsigned int
+		network; /* number of resets: each has a network, and so an address store, of its own */
 	unsigned int next_remote; /* last byte of the next address of the other node's pods */
 	double add_ms;            /* of all ADDs */
 	unsigned int adds;
@@ -84,8 +86,8 @@ _Noreturn void broken(const char *fmt, ...) __attribute__((format(printf, 1, 2))
 
 /* topology_open() - Become a node: namespaces of our own, the other node, no pods yet. */
 void topology_open(struct topology *t, const struct topology_conf *conf);
-/* topology_close() - DEL all pods, so that a plugin that cannot is found. */
-void topology_close(struct topology *t);
+/* topology_reset() - DEL all pods at the same time; the next ones get addresses from the first on. */
+void topology_reset(struct topology *t);
 
 /* topology_warm_up() - Wait until all ends reach each other (ICMP echo; before there are policies), so that neighbours are known. */
 void topology_warm_up(struct topology *t);

@@ -70,6 +70,7 @@ usage()
 		equal "cnida $word: exit code" 0 "$(rc $cnida $word)"
 		succeeds "cnida $word names every command" grep -qz 'list.*doctor.*gc.*install.*uninstall' out
 	done
+	equal "policy --help: exit code" 0 "$(rc $cnida policy --help)"
 	for command in list doctor gc install uninstall; do
 		equal "$command --help: exit code" 0 "$(rc $cnida $command --help)"
 		succeeds "$command --help: usage" grep -q "^usage: cnida $command" out

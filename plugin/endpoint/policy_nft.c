@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * policy_nft.c - compiled policy in nftables
+ */
+#include "endpoint/policy_nft.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "bpf/abi.h"
+#include "endpoint/check.h"
+#include "kernel/link.h"
+#include "kernel/rule.h"
+
+#include <errno.h>
+#include <linux/membarrier.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+_Static_assert(POLICY_MARK_DEFER == CNIDA_MARK_DEFER && POLICY_MARK_HAIRPIN == CNIDA_MARK_HAIRPIN,
+               "what eBPF marks is what nftables looks for");
+
+static const struct rule_spec unjudged = {
+	.priority = POLICY_RULE_PRIORITY,
+	.mark = POLICY_MARK_DEFER,
+	.mask = POLICY_MARK_DEFER,
+};
+
+struct policy_nft_pod policy_nft_pod(const struct record *r, const struct pod_verdict *verdict)
+{
+	struct policy_nft_pod pod = {
+		.port = r->name,
+		.ips = r->ips,
+		.n_ips = r->n_ips,
+		.bridged = *r->bridge,
+		.recorded = true,
+		.verdict = *verdict,
+	};
+
+	(void)mac_parse(r->mac, pod.mac);
+	return pod;
+}
+
+static struct policy_pod rule_pod(const struct policy_nft_pod *pod)
+{
+	struct policy_pod p = {
+		.ips = pod->ips,
+		.n_ips = pod->n_ips,
+		.class = pod->verdict.class,
+		.ingress = pod->verdict.set[INGRESS],
+		.egress = pod->verdict.set[EGRESS],
+		.owner = pod->port,
+		.port = pod->port,
+		.bridged = pod->bridged,
+	};
+
+	memcpy(p.mac, pod->mac, sizeof(p.mac));
+	return p;
+}
+
+/* ---- filling ---- */
+
+/* An address of a pod of this node. Several pods may claim one: a pod that is dead but has its link, and its successor. */
+struct claim {
+	struct ip_addr addr;
+	size_t pod;
+};
+
+struct filling {
+	struct policy_fill fill;
+	const struct tables *t;
+	const struct policy_nft_pod *pods;
+	struct claim *claims; /* sorted by address, each once */
+	size_t n_claims;
+};
+
+static int by_address(const void *a, const void *b)
+{
+	const struct claim *x = a, *y = b;
+	int r = ip_cmp(&x->addr, &y->addr);
+
+	/* The later one of the list first. */
+	return r ? r : (x->pod < y->pod) - (x->pod > y->pod);
+}
+
+static int find_address(const void *a, const void *b)
+{
+	const struct claim *x = a, *y = b;
+
+	return ip_cmp(&x->addr, &y->addr);
+}
+
+static int collect_claims(struct filling *f, size_t n_pods, struct err *e)
+{
+	size_t n = 0, kept = 0;
+
+	for (size_t i = 0; i < n_pods; i++)
+		n += f->pods[i].n_ips;
+	f->claims = calloc(n + 1, sizeof(*f->claims));
+	if (!f->claims)
+		return err_sys(e, ENOMEM, "put network policy into nftables");
+	n = 0;
+	for (size_t i = 0; i < n_pods; i++) {
+		for (size_t k = 0; k < f->pods[i].n_ips; k++)
+			f->claims[n++] = (struct claim) { f->pods[i].ips[k].addr, i };
+	}
+	qsort(f->claims, n, sizeof(*f->claims), by_address);
+	for (size_t i = 0; i < n; i++) {
+		if (kept == 0 || ip_cmp(&f->claims[kept - 1].addr, &f->claims[i].addr) != 0)
+			f->claims[kept++] = f->claims[i];
+	}
+	f->n_claims = kept;
+	return 0;
+}
+
+static bool is_claimed(const struct filling *f, const struct ip_addr *addr)
+{
+	const struct claim key = { .addr = *addr };
+
+	return bsearch(&key, f->claims, f->n_claims, sizeof(key), find_address) != NULL;
+}
+
+static void fill_cells(struct filling *f)
+{
+	const struct tables *t = f->t;
+
+	/* List 0 is nobody's: a key that was not filled in finds nothing. */
+	for (size_t i = 0; i < t->n_lists; i++) {
+		const struct port_range *r = t->ranges + t->lists[i].first;
+
+		for (uint32_t k = 0; k < t->lists[i].n; k++)
+			policy_fill_ports(&f->fill, (uint32_t)i + 1, r[k].proto, r[k].first,
+			                  r[k].last);
+	}
+	for (size_t i = 0; i < t->n_cells; i++)
+		policy_fill_cell(&f->fill, t->cells[i].set, t->cells[i].class,
+		                 t->cells[i].ports + 1);
+}
+
+static void fill_blocks(struct filling *f, int family)
+{
+	const struct block_entry *v = f->t->blocks[family];
+	const size_t n = f->t->n_blocks[family];
+
+	for (size_t i = 0; i < n; i++) {
+		if (v[i].class != CLASS_ANY)
+			policy_fill_block(&f->fill, &v[i].first,
+			                  i + 1 < n ? &v[i + 1].first : NULL, v[i].class);
+	}
+}
+
+static void fill_peers(struct filling *f)
+{
+	for (size_t i = 0; i < f->t->n_hosts; i++) {
+		const struct host_entry *h = &f->t->hosts[i];
+
+		if (!is_claimed(f, &h->addr))
+			policy_fill_peer(&f->fill, &h->addr, h->class);
+	}
+}
+
+static void fill_pods(struct filling *f)
+{
+	for (size_t i = 0; i < f->n_claims; i++) {
+		const struct claim *c = &f->claims[i];
+		const struct ip_prefix one = prefix_host(&c->addr);
+		struct policy_pod p = rule_pod(&f->pods[c->pod]);
+
+		p.ips = &one;
+		p.n_ips = 1;
+		policy_fill_pod(&f->fill, &p, true);
+	}
+}
+
+/* ---- pods that nobody names any more ---- */
+
+struct lost {
+	const struct filling *f;
+	struct nl_sock *route;
+	struct {
+		struct ip_prefix addr;
+		char owner[IFNAMSIZ];
+	} *v;
+	size_t n;
+};
+
+static int find_lost(const struct ip_addr *addr, const char *owner, void *arg, struct err *e)
+{
+	struct lost *l = arg;
+	void *more;
+	int r;
+
+	if (is_claimed(l->f, addr))
+		return 0;
+	r = link_exists(l->route, owner, e);
+	if (r <= 0)
+		return r;
+	more = reallocarray(l->v, l->n + 1, sizeof(*l->v));
+	if (!more)
+		return err_sys(e, ENOMEM, "look for pods without a record");
+	l->v = more;
+	l->v[l->n].addr = prefix_host(addr);
+	(void)snprintf(l->v[l->n].owner, sizeof(l->v[l->n].owner), "%s", owner);
+	l->n++;
+	return 0;
+}
+
+static int fill_lost(struct filling *f, struct nl_sock *nft, struct nl_sock *route, struct err *e)
+{
+	struct lost lost = { .f = f, .route = route };
+	int r = ruleset_policy_each_pod(nft, !f->fill.side, find_lost, &lost, e);
+
+	for (size_t i = 0; r == 0 && i < lost.n; i++) {
+		const struct policy_pod closed = { .ips = &lost.v[i].addr,
+			                           .n_ips = 1,
+			                           .ingress = SET_DENY,
+			                           .egress = SET_DENY,
+			                           .owner = lost.v[i].owner };
+
+		policy_fill_pod(&f->fill, &closed, false);
+	}
+	free(lost.v);
+	return r;
+}
+
+/* ---- putting a policy in force ---- */
+
+static int choose_side(struct policy_nft *n, struct nl_sock *route, struct err *e)
+{
+	int r = ruleset_policy_make(&n->nft, n->place, e);
+
+	if (r >= 0 && n->place == POLICY_AFTER_DNAT)
+		r = rule_ensure_blackhole(route, &unjudged, e);
+	if (r >= 0)
+		r = ruleset_policy_side(&n->nft, n->place, e);
+	n->side = r == 0;
+	return r < 0 ? r : 0;
+}
+
+static int fill(struct policy_nft *n, struct filling *f, struct nl_sock *route, size_t n_pods,
+                struct err *e)
+{
+	struct err lost;
+	int r = collect_claims(f, n_pods, e), q = 0;
+
+	if (r < 0)
+		return r;
+	policy_fill_begin(&f->fill, &n->nft, n->place, n->side, false);
+	policy_fill_empty(&f->fill);
+	fill_cells(f);
+	fill_blocks(f, 0);
+	fill_blocks(f, 1);
+	fill_pods(f);
+	q = fill_lost(f, &n->nft, route, &lost);
+	fill_peers(f);
+	r = policy_fill_end(&f->fill, e);
+	if (r == 0 && q < 0)
+		*e = lost;
+	return r < 0 ? r : q;
+}
+
+/* A DEL that is through did not see its pod in this side; one that is not looks once more when its record is gone. */
+static int take_vanished(struct policy_nft *n, const struct policy_nft_pod *pods, size_t n_pods,
+                         struct err *e)
+{
+	char path[sizeof(RECORD_DIR) + 1 + IFNAMSIZ];
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < n_pods; i++) {
+		const struct policy_pod p = rule_pod(&pods[i]);
+
+		if (!pods[i].recorded)
+			continue;
+		(void)snprintf(path, sizeof(path), "%s/%s", RECORD_DIR, pods[i].port);
+		if (access(path, F_OK) < 0 && errno == ENOENT)
+			r = ruleset_policy_take_pod(&n->nft, n->place, &p, e);
+	}
+	return r < 0 ? r : 0;
+}
+
+int policy_nft_prepare(struct policy_nft *n, enum policy_place place, struct nl_sock *route,
+                       const struct tables *t, const struct policy_nft_pod *pods, size_t n_pods,
+                       struct err *e)
+{
+	struct filling *f;
+	int r;
+
+	*n = (struct policy_nft) { .place = place };
+	r = nl_open(NETLINK_NETFILTER, &n->nft, e);
+	if (r == 0)
+		r = choose_side(n, route, e);
+	if (r < 0)
+		return err_wrap(e, "nftables");
+	f = calloc(1, sizeof(*f));
+	if (!f)
+		return err_sys(e, ENOMEM, "put network policy into nftables");
+	n->prepared = true;
+	f->t = t;
+	f->pods = pods;
+	r = fill(n, f, route, n_pods, e);
+	free(f->claims);
+	free(f);
+	return r < 0 ? r : take_vanished(n, pods, n_pods, e);
+}
+
+int policy_nft_commit(struct policy_nft *n, struct err *e)
+{
+	int r = ruleset_policy_switch(&n->nft, n->place, n->side, e);
+
+	if (r < 0)
+		return r;
+	n->committed = true;
+	/* Whatever packet is on its way through the old rules is through. Kernels that cannot say so (full tickless
+	 * processors) do not run user processes on top of packets for so long either. */
+	(void)syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+	return 0;
+}
+
+void policy_nft_close(struct policy_nft *n)
+{
+	_uninitialized_ struct policy_fill f;
+	struct err e;
+	int r = 0;
+
+	if (n->nft.fd >= 0 && n->prepared) {
+		policy_fill_begin(&f, &n->nft, n->place, n->committed ? !n->side : n->side, false);
+		policy_fill_empty(&f);
+		r = policy_fill_end(&f, &e);
+	}
+	if (r < 0)
+		log_warn("network policy in nftables: %s", e.msg);
+	nl_close(&n->nft);
+}
+
+/* ---- one pod ---- */
+
+int policy_nft_bridge(struct nl_sock *route, int ifindex, struct err *e)
+{
+	if (access("/proc/sys/net/bridge/bridge-nf-call-iptables", F_OK) < 0)
+		return err_set(e, CNI_E_TRY_AGAIN, EOPNOTSUPP,
+		               "network policy by nftables for pods at a bridge needs the kernel "
+		               "module br_netfilter: modprobe br_netfilter (and name it in "
+		               "/etc/modules-load.d), or use mode \"ptp\"");
+	return ruleset_policy_bridge(route, ifindex, e);
+}
+
+int policy_nft_enter(enum policy_place place, const struct policy_nft_pod *pod, struct err *e)
+{
+	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
+	const struct policy_pod p = rule_pod(pod);
+	int r = nl_open(NETLINK_NETFILTER, &nft, e);
+
+	if (r == 0)
+		r = ruleset_policy_side(&nft, place, e);
+	if (r < 0 || r == 2)
+		return r < 0 ? r : 0;
+	r = ruleset_policy_put_pod(&nft, place, (unsigned int)r, &p, e);
+	if (r == -ENOENT)
+		return 0;
+	return r < 0 ? r : 1;
+}
+
+int policy_nft_leave(struct nl_sock *nft, const struct record *r, struct err *e)
+{
+	const struct policy_nft_pod pod = policy_nft_pod(r, &(const struct pod_verdict) { 0 });
+	const struct policy_pod p = rule_pod(&pod);
+	int x = nft->fd >= 0 ? 0 : nl_open(NETLINK_NETFILTER, nft, e);
+
+	/* All that the tables may have, at either place. */
+	if (x == 0)
+		x = ruleset_policy_take_pod(nft, POLICY_FORWARD, &p, e);
+	return x < 0 ? x : 0;
+}
+
+static int check_tables(struct nl_sock *nft, enum policy_place place, struct nl_sock *route,
+                        struct err *e)
+{
+	const char *missing = "";
+	int r = ruleset_policy_intact(nft, place, &missing, e);
+
+	if (r == 0)
+		return err_set(e, CNI_E_INTERNAL, ENOENT,
+		               "nftables: expected %s in table " POLICY_TABLE
+		               ", found none: the ruleset was changed by others; the next ADD or "
+		               "`cnida gc` restores it",
+		               missing);
+	if (r > 0 && place == POLICY_AFTER_DNAT)
+		r = rule_has_blackhole(route, &unjudged, e);
+	if (r == 0)
+		return check_failed(e, "routing", "a rule for packets that nobody judged", "none");
+	return r < 0 ? r : 0;
+}
+
+int policy_nft_check(enum policy_place place, struct nl_sock *route,
+                     const struct policy_nft_pod *pod, struct err *e)
+{
+	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
+	const struct policy_pod p = rule_pod(pod);
+	const char *missing = "";
+	int r = nl_open(NETLINK_NETFILTER, &nft, e);
+
+	if (r == 0)
+		r = check_tables(&nft, place, route, e);
+	if (r == 0)
+		r = ruleset_policy_side(&nft, place, e);
+	if (r == 2)
+		return check_failed(e, "table inet " POLICY_TABLE, "a policy in force", "none");
+	if (r >= 0)
+		r = ruleset_policy_has_pod(&nft, place, (unsigned int)r, &p, &missing, e);
+	if (r == 0)
+		return check_failed(e, pod->port, "the verdict of the policy in force in nftables",
+		                    "another or none");
+	return r < 0 ? r : 0;
+}
+
+/* ---- the rest ---- */
+
+struct sweep {
+	struct nl_sock *nft, *route;
+	struct {
+		struct ip_prefix addr;
+		char owner[IFNAMSIZ];
+	} *v;
+	size_t n;
+};
+
+static int find_stale(const struct ip_addr *addr, const char *owner, void *arg, struct err *e)
+{
+	struct sweep *s = arg;
+	int r = link_exists(s->route, owner, e);
+	void *more;
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	more = reallocarray(s->v, s->n + 1, sizeof(*s->v));
+	if (!more)
+		return err_sys(e, ENOMEM, "sweep network policy");
+	s->v = more;
+	s->v[s->n].addr = prefix_host(addr);
+	(void)snprintf(s->v[s->n].owner, sizeof(s->v[s->n].owner), "%s", owner);
+	s->n++;
+	return 0;
+}
+
+static int take_stale(struct sweep *s, bool dry_run, gc_seen_fn seen, void *arg, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < s->n; i++) {
+		struct policy_pod pod = { .ips = &s->v[i].addr,
+			                  .n_ips = 1,
+			                  .owner = s->v[i].owner,
+			                  .port = s->v[i].owner };
+		char text[IP_STR_MAX], what[128];
+
+		(void)snprintf(what, sizeof(what), "network policy of %s",
+		               ip_format(&s->v[i].addr.addr, text));
+		if (seen)
+			seen(what, "its link is gone", arg);
+		for (int bridged = 0; r >= 0 && !dry_run && bridged < 2; bridged++) {
+			pod.bridged = bridged;
+			r = ruleset_policy_take_pod(s->nft, POLICY_FORWARD, &pod, e);
+		}
+	}
+	return r;
+}
+
+int policy_nft_sweep(struct nl_sock *route, bool dry_run, gc_seen_fn seen, void *arg,
+                     struct err *e)
+{
+	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
+	struct sweep s = { .nft = &nft, .route = route };
+	int r = nl_open(NETLINK_NETFILTER, &nft, e);
+
+	for (unsigned int side = 0; r == 0 && side < 2; side++)
+		r = ruleset_policy_each_pod(&nft, side, find_stale, &s, e);
+	if (r == 0)
+		r = take_stale(&s, dry_run, seen, arg, e);
+	free(s.v);
+	return r < 0 ? r : (int)s.n;
+}
+
+int policy_nft_place(enum policy_place *ret, struct err *e)
+{
+	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
+	int r = nl_open(NETLINK_NETFILTER, &nft, e);
+
+	for (int place = POLICY_FORWARD; r == 0 && place <= POLICY_AFTER_DNAT; place++) {
+		*ret = (enum policy_place)place;
+		r = ruleset_policy_exists(&nft, *ret, e);
+	}
+	return r;
+}
+
+int policy_nft_remove(struct nl_sock *route, struct err *e)
+{
+	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
+	int r = nl_open(NETLINK_NETFILTER, &nft, e);
+
+	if (r == 0)
+		r = ruleset_policy_remove(&nft, e);
+	return r < 0 ? r : rule_remove_blackhole(route, &unjudged, e);
+}
