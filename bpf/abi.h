@@ -120,7 +120,20 @@ struct flow_key {
 #define FLOW_DENIED    64U /* was allowed, until the policy changed: nothing passes but what opens it anew */
 #define FLOW_SHAPED    128U /* never handed over directly: one end has ENDPOINT_SHAPED */
 
-#define FLOW_TICK_SHIFT 30 /* 2^30 ns: a second, without a division */
+/* Idle limits in ticks, which are 2^shift jiffies: about a second. */
+struct times {
+	__u32 shift;
+	__u32 stream;	/* TCP, SCTP: 24 hours */
+	__u32 datagram; /* UDP and others: 180 seconds */
+	__u32 echo;	/* ICMP: 60 seconds */
+	__u32 fragment; /* 30 seconds */
+};
+
+/* What the loader tells the programs: their .rodata. */
+struct constants {
+	__u32 image_size; /* bytes of an image's map value: a power of two */
+	struct times times;
+};
 
 struct flow_side {
 	__u32 ifindex; /* host veth; 0: not a pod of this node */
@@ -130,7 +143,7 @@ struct flow_side {
 
 struct flow {
 	__u64 generation;
-	__u32 seen; /* FLOW_TICK units of the coarse monotonic clock: written at most once in each */
+	__u32 seen; /* tick, see struct times: written at most once in each */
 	__u32 flags;
 	struct flow_side side[2];
 };

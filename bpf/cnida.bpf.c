@@ -189,16 +189,16 @@ inline_always int fits(const struct __sk_buff *skb, const struct packet *p, cons
 /*
  * classify() - The connection's entry and what it means for the packet; *ret_ok: what the rules say if they were asked
  *
- * @sender: for from_pod. @which: flags of a flow, what is to be judged if the connection is new.
+ * @sender: for from_pod. @known: there was an entry just now. @which: flags of a flow, what is to be judged if the connection is new.
  */
-inline_always int classify(struct __sk_buff *skb, struct packet *p, struct scene *s, int sender, __u32 which,
-			   struct flow **ret_f, __u32 *ret_ok)
+inline_always int classify(struct __sk_buff *skb, struct packet *p, struct scene *s, int sender, int known,
+			   __u32 which, struct flow **ret_f, __u32 *ret_ok)
 {
 	__u32 error = p->flags & PACKET_ERROR;
 	int state = FLOW_UNKNOWN, reverse = 0;
 	struct flow *f = NULL;
 
-	if (!error || related(skb, p, s, sender))
+	if (error ? related(skb, p, s, sender) : known)
 		f = bpf_map_lookup_elem(&cnida_flow, &p->key);
 	if (f)
 		state = flow_state(p, f, s);
@@ -314,7 +314,7 @@ inline_always int from_pod_to_remote(struct __sk_buff *skb, const struct packet 
 	return PASS;
 }
 
-verified_once int from_pod_slow(struct __sk_buff *skb, struct packet *p)
+verified_once int from_pod_slow(struct __sk_buff *skb, struct packet *p, int known)
 {
 	__u32 ok = 0;
 	struct scene s;
@@ -331,7 +331,7 @@ verified_once int from_pod_slow(struct __sk_buff *skb, struct packet *p)
 		return ndp_is_local(skb, p) && ndp_is_honest(skb, p) ? PASS : DROP;
 	if (!s.image)
 		return DROP;
-	state = classify(skb, p, &s, 1, FLOW_EGRESS | FLOW_INGRESS, &f, &ok);
+	state = classify(skb, p, &s, 1, known, FLOW_EGRESS | FLOW_INGRESS, &f, &ok);
 	if (state == FLOW_AGAIN)
 		return AGAIN;
 	if (state == FLOW_REFUSED)
@@ -376,9 +376,9 @@ int from_pod(struct __sk_buff *skb)
 	f = bpf_map_lookup_elem(&cnida_flow, &p.key);
 	if (f && c && from_pod_fits(skb, &p, f, c))
 		return from_pod_known(skb, &p, f, p.from & 1, c->flags);
-	r = from_pod_slow(skb, &p);
+	r = from_pod_slow(skb, &p, f != NULL);
 	if (r == AGAIN)
-		r = from_pod_slow(skb, &p);
+		r = from_pod_slow(skb, &p, 1);
 	return r == AGAIN ? DROP : r;
 }
 
@@ -465,7 +465,7 @@ static __attribute__((noinline)) int to_pod_other(struct __sk_buff *skb)
 	return skb->ingress_ifindex == 0 || link->slot[image->parity & 1].ingress == 0 ? PASS : DROP;
 }
 
-verified_once int to_pod_slow(struct __sk_buff *skb, struct packet *p)
+verified_once int to_pod_slow(struct __sk_buff *skb, struct packet *p, int known)
 {
 	__u32 which = FLOW_INGRESS, ok = 0;
 	struct scene s;
@@ -492,7 +492,7 @@ verified_once int to_pod_slow(struct __sk_buff *skb, struct packet *p)
 	}
 	if (skb->mark & CNIDA_MARK_DEFER)
 		which |= FLOW_EGRESS;
-	state = classify(skb, p, &s, 0, which, &f, &ok);
+	state = classify(skb, p, &s, 0, known, which, &f, &ok);
 	if (state == FLOW_AGAIN)
 		return AGAIN;
 	if (state == FLOW_REFUSED)
@@ -538,9 +538,9 @@ int to_pod(struct __sk_buff *skb)
 		to_pod_known(skb, &p, f, c->flags);
 		return pass_judged(skb);
 	}
-	r = to_pod_slow(skb, &p);
+	r = to_pod_slow(skb, &p, f != NULL);
 	if (r == AGAIN)
-		r = to_pod_slow(skb, &p);
+		r = to_pod_slow(skb, &p, 1);
 	return r == AGAIN ? DROP : r;
 }
 

@@ -20,14 +20,6 @@
 #include "bpf/maps.h"
 #include "bpf/parse.h"
 
-/* After this many seconds without a packet an entry counts no more. */
-#define IDLE_STREAM   86400ULL
-#define IDLE_DATAGRAM 180ULL
-#define IDLE_ECHO     60ULL
-#define IDLE_FRAGMENT 30ULL
-
-#define TICKS(s) ((__u32)((s)*1000000000ULL >> FLOW_TICK_SHIFT))
-
 /* What is known about one end of a packet's connection: its endpoint, read once, with the slot of the image in force. */
 struct end {
 	__u32 ifindex; /* 0: not a pod of this node */
@@ -46,24 +38,26 @@ struct scene {
 	struct in6 src_addr, dst_addr;
 };
 
+/* Jiffies are one load, a clock is a call that costs as much as all the rest of a known packet. */
 inline_always __u32 flow_tick(void)
 {
-	return (__u32)(bpf_ktime_get_coarse_ns() >> FLOW_TICK_SHIFT);
+	return (__u32)(bpf_jiffies64() >> constants.times.shift);
 }
 
+/* After how many ticks without a packet an entry counts no more. */
 inline_always __u32 flow_idle(__u32 proto)
 {
 	switch (proto) {
 	case IPPROTO_TCP:
 	case IPPROTO_SCTP_:
-		return TICKS(IDLE_STREAM);
+		return constants.times.stream;
 	case IPPROTO_ICMP:
 	case IPPROTO_ICMPV6_:
-		return TICKS(IDLE_ECHO);
+		return constants.times.echo;
 	case FLOW_FRAGMENT:
-		return TICKS(IDLE_FRAGMENT);
+		return constants.times.fragment;
 	default:
-		return TICKS(IDLE_DATAGRAM);
+		return constants.times.datagram;
 	}
 }
 

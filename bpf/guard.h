@@ -171,7 +171,7 @@ static __attribute__((noinline)) int dhcp_answers(const struct packet *p, __u32 
 	else
 		return 0;
 	f = bpf_map_lookup_elem(&cnida_flow, &key);
-	return f && flow_tick() - f->seen <= TICKS(IDLE_DATAGRAM);
+	return f && flow_tick() - f->seen <= constants.times.datagram;
 }
 
 #endif

@@ -19,7 +19,7 @@
 /* The entry of @size bytes (a power of two) at @off. */
 inline_always const void *image_at(const void *image, __u32 off, __u32 size)
 {
-	return (const __u8 *)image + (off & (image_size - size));
+	return (const __u8 *)image + (off & (constants.image_size - size));
 }
 
 /*

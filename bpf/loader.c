@@ -25,6 +25,7 @@
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BPFFS		"/sys/fs/bpf"
@@ -34,10 +35,17 @@
 #define COMPLETE	"complete"
 #define LOCK_TIMEOUT_MS 20000U
 #define IMAGE_MIN	4096U
-#define IMAGE_MAX	(16U << 20)
+#define IMAGE_MAX	(1U << 20) /* JUDGE_STEPS */
 #define TABLE_MAX	(1U << 20)
 #define PATH_BYTES	128
 #define LOG_MAX		400
+#define NS_PER_S	1000000000ULL
+
+/* Seconds after which a connection without packets is forgotten. */
+#define IDLE_STREAM   86400ULL
+#define IDLE_DATAGRAM 180ULL
+#define IDLE_ECHO     60ULL
+#define IDLE_FRAGMENT 30ULL
 
 /* What libbpf says goes into our error, the end of it. No threads: one place is enough. */
 static char log_text[LOG_MAX];
@@ -191,12 +199,31 @@ static int check_conf(const struct loader_conf *c, struct err *e)
 	return 0;
 }
 
-/* The program sees the size as a constant, and so does the verifier. */
-static int set_image_size(struct bpf_object *o, uint32_t size)
+/* The coarse clock's resolution is a jiffy. */
+static struct times times_of_kernel(void)
 {
+	struct timespec jiffy = { 0 };
+	uint64_t hz = 250, second;
+	struct times t = { 0 };
+
+	if (clock_getres(CLOCK_MONOTONIC_COARSE, &jiffy) == 0 && jiffy.tv_sec == 0 && jiffy.tv_nsec > 0)
+		hz = NS_PER_S / (uint64_t)jiffy.tv_nsec;
+	while ((2ULL << t.shift) <= hz)
+		t.shift++;
+	second = hz << 16 >> t.shift; /* ticks, in 1/65536 */
+	t.stream = (uint32_t)(IDLE_STREAM * second >> 16);
+	t.datagram = (uint32_t)(IDLE_DATAGRAM * second >> 16);
+	t.echo = (uint32_t)(IDLE_ECHO * second >> 16);
+	t.fragment = (uint32_t)(IDLE_FRAGMENT * second >> 16);
+	return t;
+}
+
+static int set_constants(struct bpf_object *o, uint32_t image_size)
+{
+	const struct constants c = { image_size, times_of_kernel() };
 	struct bpf_map *policy = bpf_object__find_map_by_name(o, "cnida_policy");
 	struct bpf_map *inner = policy ? bpf_map__inner_map(policy) : NULL;
-	struct bpf_map *m, *constant = NULL;
+	struct bpf_map *m, *constants = NULL;
 	int r;
 
 	bpf_object__for_each_map(m, o) {
@@ -204,12 +231,12 @@ static int set_image_size(struct bpf_object *o, uint32_t size)
 		size_t n = strlen(name);
 
 		if (n >= 7 && strcmp(name + n - 7, ".rodata") == 0)
-			constant = m;
+			constants = m;
 	}
-	if (!inner || !constant)
+	if (!inner || !constants)
 		return -EINVAL;
-	r = bpf_map__set_initial_value(constant, &size, sizeof(size));
-	return r < 0 ? r : bpf_map__set_value_size(inner, size);
+	r = bpf_map__set_initial_value(constants, &c, sizeof(c));
+	return r < 0 ? r : bpf_map__set_value_size(inner, image_size);
 }
 
 static int set_size(struct bpf_object *o, const char *map, uint32_t n)
@@ -229,8 +256,8 @@ static int open_object(uint32_t image_size, struct bpf_object **ret, struct err 
 	*ret = bpf_object__open_mem(bpf_object_start, (size_t)(bpf_object_end - bpf_object_start), &opts);
 	if (!*ret)
 		return bpf_error(e, -errno, "read the eBPF object");
-	r = set_image_size(*ret, image_size);
-	return r < 0 ? bpf_error(e, r, "set the size of the policy image") : 0;
+	r = set_constants(*ret, image_size);
+	return r < 0 ? bpf_error(e, r, "set the programs' constants") : 0;
 }
 
 static int load_object(struct bpf_object *o, struct err *e)

@@ -72,6 +72,7 @@ int detach_records(struct nl_sock *host, const struct record *r, size_t n, struc
 		keep_first(&first, release_store(&r[i], &this), e, &this);
 		keep_first(&first, record_delete(r[i].name, &this), e, &this);
 		keep_first(&first, elements_confirm(&nft, &r[i], &this), e, &this);
+		keep_first(&first, policy_confirm(&nft, &r[i], &this), e, &this);
 	}
 	return first;
 }
@@ -259,7 +260,10 @@ static int detach_with(struct nl_sock *host, struct nl_sock *nft, const struct r
 		r = ipam_del(req, conf->ipam_type, e);
 	if (r >= 0)
 		r = record_delete(name, e);
-	return r < 0 || known < 0 ? r : elements_confirm(nft, &rec, e);
+	if (r < 0 || known < 0)
+		return r;
+	r = elements_confirm(nft, &rec, e);
+	return r < 0 ? r : policy_confirm(nft, &rec, e);
 }
 
 int detach(const struct request *req, struct err *e)

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "endpoint/check.h"
 #include "endpoint/ipam.h"
+#include "endpoint/policy_nft.h"
 #include "endpoint/policy_node.h"
 #include "kernel/link.h"
 
@@ -32,13 +33,23 @@ struct entry {
 	struct endpoint ep;
 };
 
-static void entry_close(struct entry *n)
+static void entry_forget(struct entry *n)
 {
 	datapath_close(&n->d);
 	verdicts_close(&n->verdicts);
+}
+
+static void entry_close(struct entry *n)
+{
+	entry_forget(n);
 	if (n->lock >= 0)
 		(void)close(n->lock);
 	n->lock = -1;
+}
+
+static bool is_nftables(const struct entry *n)
+{
+	return n->verdicts.about.backend == APPLY_NFTABLES;
 }
 
 /* Verdicts and datapath, under the lock: 1, or 0 if the policy is not loaded,
@@ -49,7 +60,7 @@ static int open_loaded(struct entry *n, struct err *e)
 
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
-	return datapath_open(&n->d, e);
+	return is_nftables(n) ? 1 : datapath_open(&n->d, e);
 }
 
 static struct loader_conf loader_of(const struct attachment *a)
@@ -59,7 +70,19 @@ static struct loader_conf loader_of(const struct attachment *a)
 	return policy_loader(c->flows, c->endpoints, c->fastpath);
 }
 
-static int load_policy(struct attachment *a, struct entry *n, struct err *e)
+static enum apply_backend backend_of(const struct attachment *a)
+{
+	switch (a->conf.policy.backend) {
+	case POLICY_EBPF:
+		return APPLY_EBPF;
+	case POLICY_NFTABLES:
+		return APPLY_NFTABLES;
+	default:
+		return APPLY_AUTO;
+	}
+}
+
+static int load_policy(struct attachment *a, struct entry *n, bool anew, struct err *e)
 {
 	struct loader_conf loader = loader_of(a);
 	int r;
@@ -69,11 +92,11 @@ static int load_policy(struct attachment *a, struct entry *n, struct err *e)
 	if (n->lock < 0)
 		return n->lock;
 	/* Somebody else may have done it meanwhile. */
-	r = open_loaded(n, e);
+	r = anew ? 0 : open_loaded(n, e);
 	if (r != 0)
 		return r;
-	verdicts_close(&n->verdicts);
-	r = policy_load(&loader, e);
+	entry_forget(n);
+	r = policy_load(backend_of(a), &loader, e);
 	if (r == 0)
 		r = open_loaded(n, e);
 	return r == 0 ? err_set(e, CNI_E_TRY_AGAIN, ENOENT,
@@ -89,7 +112,7 @@ static int open_policy(struct attachment *a, struct entry *n, struct err *e)
 	if (n->lock < 0)
 		return n->lock;
 	r = open_loaded(n, e);
-	return r == 0 ? load_policy(a, n, e) : r;
+	return r == 0 ? load_policy(a, n, false, e) : r;
 }
 
 /* Is an address another pod's that lives? Then two networks of the node use it. */
@@ -154,17 +177,69 @@ static int put_in(struct attachment *a, struct entry *n, struct endpoint_slot sl
 	return r < 0 ? r : datapath_attach(&n->d, &a->host, (int)n->ep.ifindex, e);
 }
 
+/* All pods of a node are judged by one. */
+static int check_backend(const struct attachment *a, const struct entry *n, struct err *e)
+{
+	const enum apply_backend wanted = backend_of(a), found = n->verdicts.about.backend;
+
+	if (wanted == APPLY_AUTO || wanted == found)
+		return 0;
+	return err_set(e, CNI_E_CONFIG, EINVAL,
+	               "policy.backend: expected \"%s\", which judges the pods of this node, found "
+	               "\"%s\" (`cnida policy clear` ends that)",
+	               found == APPLY_NFTABLES ? "nftables" : "ebpf",
+	               wanted == APPLY_NFTABLES ? "nftables" : "ebpf");
+}
+
+/* In nftables: 1; 0 if they are not as they were left; or -errno. */
+static int put_in_nftables(struct attachment *a, const struct entry *n, const struct verdict *v,
+                           struct err *e)
+{
+	const struct policy_nft_pod pod = policy_nft_pod(&a->rec, &v->pod);
+	struct control control;
+	int r;
+
+	if (is_nftables(n)) {
+		r = a->conf.mode == MODE_BRIDGE
+		            ? policy_nft_bridge(&a->host, a->bridge.ifindex, e)
+		            : 0;
+		return r < 0 ? r : policy_nft_enter(POLICY_FORWARD, &pod, e);
+	}
+	r = datapath_get_control(&n->d, &control, e);
+	if (r < 0 || !(control.flags & CONTROL_DEFER))
+		return r < 0 ? r : 1;
+	return policy_nft_enter(POLICY_AFTER_DNAT, &pod, e);
+}
+
+static int enter_opened(struct attachment *a, struct entry *n, struct err *e)
+{
+	bool known;
+	struct verdict v = apply_verdict(&n->verdicts, a->rec.pod_namespace, a->rec.pod_name,
+	                                 a->conf.policy.allow_unknown, &known);
+	int r = check_backend(a, n, e);
+
+	if (r == 0)
+		r = put_in_nftables(a, n, &v, e);
+	if (r <= 0 || is_nftables(n))
+		return r;
+	r = put_in(a, n, apply_slot(&v), e);
+	return r < 0 ? r : 1;
+}
+
 static int enter(struct attachment *a, struct err *e)
 {
 	struct entry n = { .lock = -1, .d = DATAPATH_CLOSED };
 	int r = open_policy(a, &n, e);
 
-	if (r > 0) {
-		bool known;
-		struct verdict v = apply_verdict(&n.verdicts, a->rec.pod_namespace, a->rec.pod_name,
-		                                 a->conf.policy.allow_unknown, &known);
-
-		r = put_in(a, &n, apply_slot(&v), e);
+	if (r > 0)
+		r = enter_opened(a, &n, e);
+	if (r == 0) { /* somebody flushed the ruleset */
+		r = load_policy(a, &n, true, e);
+		if (r > 0)
+			r = enter_opened(a, &n, e);
+		if (r == 0)
+			r = err_set(e, CNI_E_TRY_AGAIN, ENOENT,
+			            "the policy's tables vanished while they were made");
 	}
 	entry_close(&n);
 	return r < 0 ? err_wrap(e, "network policy") : 0;
@@ -277,8 +352,11 @@ int policy_leave(struct nl_sock *host, const struct record *r, struct err *e)
 	struct ip_addr ips[RECORD_IPS_MAX];
 	struct link_info link = { 0 };
 	uint32_t ifindex;
-	int x = policy_is_loaded() ? datapath_open(&d, e) : 0;
+	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
+	int x = policy_nft_leave(&nft, r, e);
 
+	if (x == 0 && policy_is_loaded())
+		x = datapath_open(&d, e);
 	if (x <= 0)
 		return x;
 	for (size_t i = 0; i < r->n_ips; i++)
@@ -288,6 +366,11 @@ int policy_leave(struct nl_sock *host, const struct record *r, struct err *e)
 	if (x == -ENODEV)
 		x = former_link(host, &d, r, &ifindex, e);
 	return x < 0 || !ifindex ? x : datapath_remove(&d, ifindex, ips, r->n_ips, e);
+}
+
+int policy_confirm(struct nl_sock *nft, const struct record *r, struct err *e)
+{
+	return *r->policy ? policy_nft_leave(nft, r, e) : 0;
 }
 
 /* ---- CHECK ---- */
@@ -312,6 +395,21 @@ static int check_endpoint(const struct datapath *d, const struct in6 *key, const
 	    found->egress != want->egress)
 		return check_failed(e, what, "the verdict of the policy in force", "another");
 	return 0;
+}
+
+static int check_nftables(const struct entry *n, struct nl_sock *host, const struct record *r,
+                          const struct verdict *v, struct err *e)
+{
+	const struct policy_nft_pod pod = policy_nft_pod(r, &v->pod);
+	struct control control;
+	int x;
+
+	if (is_nftables(n))
+		return policy_nft_check(POLICY_FORWARD, host, &pod, e);
+	x = datapath_get_control(&n->d, &control, e);
+	if (x < 0 || !(control.flags & CONTROL_DEFER))
+		return x;
+	return policy_nft_check(POLICY_AFTER_DNAT, host, &pod, e);
 }
 
 static int check_entry(const struct entry *n, struct nl_sock *host, const struct record *r,
@@ -356,7 +454,9 @@ int policy_check(struct nl_sock *host, const struct record *r, struct err *e)
 		                  strcmp(r->policy, "allow") == 0, &known);
 		n.ep = policy_endpoint(r, link.ifindex, NULL);
 		n.ep.slot[0] = n.ep.slot[1] = apply_slot(&v);
-		x = check_entry(&n, host, r, e);
+		x = is_nftables(&n) ? 0 : check_entry(&n, host, r, e);
+		if (x == 0)
+			x = check_nftables(&n, host, r, &v, e);
 	}
 	entry_close(&n);
 	return x;
@@ -419,13 +519,54 @@ int policy_sweep(bool dry_run, gc_seen_fn seen, void *arg, struct err *e)
 	struct sweeping s = {
 		.host = { .fd = -1 }, .d = &d, .dry_run = dry_run, .seen = seen, .arg = arg
 	};
-	int r = policy_is_loaded() ? datapath_open(&d, e) : 0;
+	int r = nl_open(NETLINK_ROUTE, &s.host, e);
 
-	if (r <= 0)
-		return r;
-	r = nl_open(NETLINK_ROUTE, &s.host, e);
-	if (r == 0)
+	if (r == 0 && policy_is_loaded())
+		r = datapath_open(&d, e);
+	if (r > 0)
 		r = datapath_each(&d, sweep_endpoint, &s, e);
+	/* A pod that was just told of leaves nothing to tell of here. */
+	if (r == 0)
+		r = policy_nft_sweep(&s.host, dry_run, s.n ? NULL : seen, arg, e);
 	nl_close(&s.host);
-	return r < 0 ? r : s.n;
+	free(s.told);
+	return r < 0 ? r : s.n ? s.n : r;
+}
+
+/* ---- a flushed ruleset ---- */
+
+/* Complete? 1, 0 or -errno. Where nothing is in force, nothing is missing. */
+static int nftables_are_there(const struct entry *n, struct err *e)
+{
+	struct control control = { .flags = 0 };
+	enum policy_place place;
+	int r = is_nftables(n) ? 0 : datapath_get_control(&n->d, &control, e);
+
+	if (r < 0 || (!is_nftables(n) && !(control.flags & CONTROL_DEFER)))
+		return r < 0 ? r : 1;
+	r = policy_nft_place(&place, e);
+	return r <= 0 ? r : (place == POLICY_FORWARD) == is_nftables(n);
+}
+
+int policy_restore(struct err *e)
+{
+	struct loader_conf loader = policy_loader(0, 0, true);
+	struct entry n = { .lock = -1, .d = DATAPATH_CLOSED };
+	enum apply_backend backend;
+	int r = verdicts_open(&n.verdicts, e);
+
+	verdicts_close(&n.verdicts);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	n.lock = policy_lock(false, e);
+	r = n.lock < 0 ? n.lock : open_loaded(&n, e);
+	if (r > 0)
+		r = nftables_are_there(&n, e);
+	backend = (enum apply_backend)n.verdicts.about.backend;
+	if (r == 0) {
+		entry_forget(&n);
+		r = policy_load(backend, &loader, e);
+	}
+	entry_close(&n);
+	return r < 0 ? r : 0;
 }

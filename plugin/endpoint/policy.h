@@ -47,6 +47,12 @@ void policy_undo(struct attachment *a);
  * go with the link. 0 also where there is no policy; takes no lock. */
 int policy_leave(struct nl_sock *host, const struct record *r, struct err *e);
 
+/* policy_confirm() - The end of DEL, after its record is gone: as elements_confirm(). */
+int policy_confirm(struct nl_sock *nft, const struct record *r, struct err *e);
+
+/* policy_restore() - After somebody flushed the ruleset: what of the policy is in nftables comes back. */
+int policy_restore(struct err *e);
+
 /* policy_check() - CHECK: attached and judged as the policy in force says? 0,
  * or -errno with what is wrong. */
 int policy_check(struct nl_sock *host, const struct record *r, struct err *e);

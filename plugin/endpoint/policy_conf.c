@@ -46,14 +46,12 @@ static int read_word(const json_t *obj, const char *key, const struct word *word
 	               text);
 }
 
-#define BACKEND_NFTABLES (-1)
-
 static int read_backend(const json_t *obj, struct policy_conf *c, struct err *e)
 {
 	static const struct word words[] = {
 		{ "auto", POLICY_AUTO },
 		{ "ebpf", POLICY_EBPF },
-		{ "nftables", BACKEND_NFTABLES },
+		{ "nftables", POLICY_NFTABLES },
 		{ "none", POLICY_NONE },
 	};
 	int value = POLICY_AUTO;
@@ -61,10 +59,6 @@ static int read_backend(const json_t *obj, struct policy_conf *c, struct err *e)
 
 	if (r < 0)
 		return r;
-	if (value == BACKEND_NFTABLES)
-		return err_set(e, CNI_E_CONFIG, 0,
-		               "policy.backend: \"nftables\" is not there yet: use \"ebpf\", "
-		               "or \"auto\", which takes what the node has");
 	c->backend = (enum policy_backend)value;
 	return 0;
 }

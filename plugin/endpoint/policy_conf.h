@@ -26,7 +26,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum policy_backend { POLICY_NONE, POLICY_AUTO, POLICY_EBPF };
+enum policy_backend { POLICY_NONE, POLICY_AUTO, POLICY_EBPF, POLICY_NFTABLES };
 enum policy_fail { POLICY_FAIL_CLOSED, POLICY_FAIL_ISOLATE, POLICY_FAIL_OPEN };
 
 struct policy_conf {
@@ -42,7 +42,7 @@ struct policy_conf {
  * @type:	CNI type, for the default
  * @ret:	good also on failure: no policy, which is enough for DEL
  *
- * Return: 0, or -EINVAL with code 7; "nftables" is refused as long as there is no such backend.
+ * Return: 0, or -EINVAL with code 7.
  */
 int policy_conf_parse(const json_t *conf, const char *type, struct policy_conf *ret, struct err *e);
 

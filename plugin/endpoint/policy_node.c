@@ -8,6 +8,7 @@
 #include "base/cleanup.h"
 #include "base/fs.h"
 #include "endpoint/extra_record.h"
+#include "endpoint/policy_nft_apply.h"
 #include "kernel/link.h"
 #include "policy/compile.h"
 #include "policy/object_text.h"
@@ -108,6 +109,8 @@ static int add_pod(struct collecting *c, const struct record *r, struct err *e)
 	if (x < 0)
 		return x;
 	*pod = (struct apply_pod) {
+		.port = r->name,
+		.bridge = *r->bridge ? c->bridge.ifindex : 0,
 		.namespace = r->pod_namespace,
 		.name = r->pod_name,
 		.ips = r->ips,
@@ -144,6 +147,7 @@ static int catch_up(struct apply_request *rq, struct nl_sock *host, struct apply
                     struct err *e)
 {
 	struct policy_pods again = { 0 };
+	struct policy_nft_apply nft;
 	int r = policy_pods_collect(host, &again, e);
 
 	if (r == 0 && again.n > rq->n_pods) {
@@ -152,7 +156,10 @@ static int catch_up(struct apply_request *rq, struct nl_sock *host, struct apply
 		late.text = NULL;
 		late.pods = again.v;
 		late.n_pods = again.n;
+		policy_nft_apply_init(&nft, host);
+		late.nft = &nft.callbacks;
 		r = apply(&late, host, ret, e);
+		policy_nft_apply_end(&nft);
 	}
 	policy_pods_free(&again);
 	return r;
@@ -163,6 +170,7 @@ static int apply_tables(struct apply_request *rq, struct policy_pods *pods,
                         struct apply_result *ret, struct err *e)
 {
 	_cleanup_nl_ struct nl_sock host = { .fd = -1 };
+	struct policy_nft_apply nft;
 	int r = nl_open(NETLINK_ROUTE, &host, e);
 
 	if (r == 0)
@@ -171,7 +179,10 @@ static int apply_tables(struct apply_request *rq, struct policy_pods *pods,
 		return r;
 	rq->pods = pods->v;
 	rq->n_pods = pods->n;
+	policy_nft_apply_init(&nft, &host);
+	rq->nft = &nft.callbacks;
 	r = apply(rq, &host, ret, e);
+	policy_nft_apply_end(&nft);
 	return r < 0 || !rq->text ? r : catch_up(rq, &host, ret, e);
 }
 
@@ -205,9 +216,11 @@ int policy_apply(const struct objects *objects, const struct loader_conf *loader
 /* ---- load ---- */
 
 static int load_objects(const struct objects *objects, const struct snapshot *s,
-                        const struct loader_conf *loader, struct err *e)
+                        enum apply_backend backend, const struct loader_conf *loader,
+                        struct err *e)
 {
 	struct apply_request rq = {
+		.backend = backend,
 		.n_policies = objects->n_policies,
 		.loader = *loader,
 		.load = true,
@@ -228,7 +241,7 @@ static int load_objects(const struct objects *objects, const struct snapshot *s,
 	return r;
 }
 
-int policy_load(const struct loader_conf *loader, struct err *e)
+int policy_load(enum apply_backend backend, const struct loader_conf *loader, struct err *e)
 {
 	struct snapshot s = { 0 };
 	struct objects objects;
@@ -242,7 +255,7 @@ int policy_load(const struct loader_conf *loader, struct err *e)
 	if (r == 0 || r == -ENOENT)
 		r = objects_finish(&objects, e);
 	if (r == 0)
-		r = load_objects(&objects, &s, loader, e);
+		r = load_objects(&objects, &s, backend, loader, e);
 	objects_free(&objects);
 	snapshot_free(&s);
 	return r;
@@ -279,6 +292,8 @@ int policy_clear(struct err *e)
 		r = let_go(&pods, &host, e);
 	if (r == 0)
 		r = verdicts_remove(e);
+	if (r == 0)
+		r = policy_nft_remove(&host, e);
 	if (r == 0)
 		r = loader_unload(e);
 	if (r == 0)

@@ -64,7 +64,7 @@ int policy_apply(const struct objects *objects, const struct loader_conf *loader
  * Return: 0; -EBADMSG with code 11 and what to do for a damaged snapshot; or
  * another -errno.
  */
-int policy_load(const struct loader_conf *loader, struct err *e);
+int policy_load(enum apply_backend backend, const struct loader_conf *loader, struct err *e);
 
 /* policy_clear() - No policy any more: all pods are let go, programs, maps and
  * snapshot go away. Takes the lock. Returns how many pods were let go, or

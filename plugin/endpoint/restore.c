@@ -10,6 +10,7 @@
 #include "endpoint/bandwidth.h"
 #include "endpoint/elements.h"
 #include "endpoint/firewall.h"
+#include "endpoint/policy.h"
 #include "endpoint/portmap.h"
 #include "kernel/nftables.h"
 #include "kernel/ruleset_tables.h"
@@ -75,6 +76,7 @@ static const struct {
 	{ RESTORE_NOTHING, "nftables tables", make_tables },
 	{ RESTORE_ELEMENTS, "masquerade and source checks", elements },
 	{ RESTORE_PORTS, "host ports", portmap_restore },
+	{ RESTORE_NOTHING, "network policy", policy_restore },
 	{ RESTORE_NOTHING, "firewall", firewall_restore },
 	{ RESTORE_NOTHING, "bandwidth limits", bandwidth_restore },
 };

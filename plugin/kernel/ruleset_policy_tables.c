@@ -574,6 +574,9 @@ static void make_bridge_other(struct nl_batch *b, struct maker *m)
 	const struct nft_table *t = &policy_bridge_table;
 	const unsigned int n = m->side;
 
+	RULE(m, ETHER_IS(NFT_REG(0), ETH_P_IP), NFT_VERDICT(NFT_RETURN));
+	RULE(m, ETHER_IS(NFT_REG(0), ETH_P_IPV6), NFT_VERDICT(NFT_RETURN));
+	RULE(m, ETHER_IS(NFT_REG(0), ETH_P_ARP), NFT_VERDICT(NFT_RETURN));
 	RULE(m, NFT_META(NFT_META_IIFNAME, NFT_REG(0)),
 	     NFT_LOOKUP(policy_bridge_sets[n][SET_CLOSED_OUT].name, NFT_REG(0), 0),
 	     NFT_VERDICT(NF_DROP));
@@ -777,8 +780,8 @@ int policy_chain_each(enum policy_place place,
 		const char *name;
 		int n;
 	} bridge[] = { { "guarded4", 3 },    { "guarded6", 8 },    { "guarded_arp", 3 },
-		       { GUARDED, 3 },       { "guard", 1 },       { "other_out_0", 1 },
-		       { "other_out_1", 1 }, { "other_in_0", 6 },  { "other_in_1", 6 },
+		       { GUARDED, 3 },       { "guard", 1 },       { "other_out_0", 4 },
+		       { "other_out_1", 4 }, { "other_in_0", 6 },  { "other_in_1", 6 },
 		       { "other_out", -1 },  { "other_in", -1 } };
 	static const int rules[CHAINS] = { 5, 5, 5, 5, 2, 2, 7, 3, 2, 2, 2, 2, 4, 4, 5 };
 	const bool forward = place == POLICY_FORWARD;

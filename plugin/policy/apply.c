@@ -40,6 +40,8 @@ struct run {
 	struct apply_result *res;
 	struct nl_sock *route;
 	struct datapath d;
+	bool nftables;   /* judge, not the datapath */
+	bool defer;      /* nftables judge what the datapath leaves to them */
 	bool fresh;      /* loaded by us */
 	uint32_t parity; /* of the new image */
 	struct image image;
@@ -66,16 +68,37 @@ static int open_image(struct datapath *d, struct err *e)
 	return r;
 }
 
+/* 1 if the datapath is there, or nftables are to judge; 0 if it is not and nobody needs it. */
+static int choose_backend(struct run *run, struct err *e)
+{
+	const struct apply_request *rq = run->rq;
+	int r = rq->backend == APPLY_AUTO ? rq->nft->in_force(rq->nft->arg, e) : 0;
+
+	if (r < 0)
+		return r;
+	run->nftables = r > 0 || rq->backend == APPLY_NFTABLES;
+	if (run->nftables || !(rq->load || rq->n_pods > 0))
+		return 0;
+	r = loader_load(&rq->loader, e);
+	if (r >= 0 || rq->backend == APPLY_EBPF)
+		return r;
+	log_warn("network policy by nftables, since eBPF cannot be had: %s", e->msg);
+	run->nftables = true;
+	return 0;
+}
+
 /* A datapath that nobody needs yet is not loaded: the first ADD does it. */
 static int load(struct run *run, struct err *e)
 {
 	const struct apply_request *rq = run->rq;
-	int r = 0;
+	int r = choose_backend(run, e);
 
-	if (rq->load || rq->n_pods > 0)
-		r = loader_load(&rq->loader, e);
 	if (r < 0)
 		return r;
+	if (run->nftables) {
+		run->res->loaded = rq->load || rq->n_pods > 0;
+		return 0;
+	}
 	run->fresh = r > 0;
 	r = datapath_open(&run->d, e);
 	run->res->loaded = r > 0;
@@ -163,6 +186,7 @@ static int build_verdicts(struct run *run, struct err *e)
 		.n_sets = rq->tables->n_sets,
 		.n_classes = rq->tables->n_classes,
 		.image_size = (uint32_t)run->image.size,
+		.backend = run->nftables ? APPLY_NFTABLES : APPLY_EBPF,
 		.applied = rq->applied,
 	};
 	memcpy(about->snapshot, rq->digest, sizeof(about->snapshot));
@@ -341,21 +365,42 @@ static void take_back(struct run *run)
 
 /* ---- steps 4 and 5 ---- */
 
+static int prepare_nftables(struct run *run, struct err *e)
+{
+	const struct apply_nft *nft = run->rq->nft;
+	struct err mine;
+	int r;
+
+	if (run->nftables) {
+		for (size_t i = 0; i < run->rq->n_pods; i++)
+			run->rq->pods[i].judged = run->res->had_before;
+		return nft->prepare(nft->arg, APPLY_NFTABLES, run->rq, e);
+	}
+	r = nft->prepare(nft->arg, APPLY_EBPF, run->rq, &mine);
+	run->defer = r == 0;
+	/* Nothing that is not allowed passes without them: they open what a Service address leads to. */
+	if (r < 0)
+		log_warn("isolated pods reach no Service address: %s", mine.msg);
+	return 0;
+}
+
 static int prepare(struct run *run, struct err *e)
 {
 	int r = load(run, e);
 
-	if (r == 0)
+	if (r == 0 && !run->nftables)
 		r = build_image(run, e);
 	if (r == 0)
 		r = build_verdicts(run, e);
 	if (r == 0)
 		r = judge_pods(run, e);
-	if (r == 0 && run->res->loaded) {
+	if (r == 0 && run->res->loaded && !run->nftables) {
 		r = write_endpoints(run, e);
 		if (r < 0)
 			take_back(run);
 	}
+	if (r == 0 && run->res->loaded)
+		r = prepare_nftables(run, e);
 	return r;
 }
 
@@ -373,16 +418,32 @@ static void restore_snapshot(const struct snapshot *old)
 
 static int put_in_force(struct run *run, struct err *e)
 {
+	const struct apply_nft *nft = run->rq->nft;
 	int r = verdicts_remove(e);
 
-	return r < 0 ? r : datapath_install(&run->d, run->image.bytes, run->image.size, e);
+	if (r == 0 && (run->nftables || run->defer))
+		r = nft->commit(nft->arg, e);
+	return r < 0 || run->nftables ? r : datapath_install(&run->d, run->image.bytes, run->image.size, e);
+}
+
+static int judge_anew(struct run *run, struct err *e)
+{
+	const uint32_t defer = run->defer ? CONTROL_DEFER : 0;
+	struct control control;
+	int r = datapath_get_control(&run->d, &control, e);
+
+	if (r < 0)
+		return r;
+	if ((control.flags & CONTROL_DEFER) == defer)
+		return datapath_raise(&run->d, e);
+	return datapath_set_switches(&run->d, (control.flags & ~CONTROL_DEFER) | defer, e);
 }
 
 /* From here the new policy is in force; what fails now is healed by the next
  * ADD or apply. */
 static int finish(struct run *run, struct err *e)
 {
-	int r = datapath_raise(&run->d, e);
+	int r = run->nftables ? 0 : judge_anew(run, e);
 
 	return r < 0 ? r : verdicts_write(run->verdicts, run->verdicts_size, e);
 }

@@ -30,11 +30,37 @@
 #define POLICY_LOCK            "policy.lock"
 #define POLICY_LOCK_TIMEOUT_MS 10000U
 
+/* What judges the node's pods. */
+enum apply_backend {
+	APPLY_AUTO, /* what is in force; if nothing is, eBPF, or nftables where that cannot be had */
+	APPLY_EBPF,
+	APPLY_NFTABLES,
+};
+
+struct apply_request;
+
+/*
+ * The part of nftables (endpoint/policy_nft_apply.h), which lies in a layer above. With backend eBPF it judges what that leaves to be judged
+ * after DNAT; there its failure only means that nothing is left to it.
+ */
+struct apply_nft {
+	/* Is nftables what judges the node's pods now? 1, 0 or -errno. */
+	int (*in_force)(void *arg, struct err *e);
+	/* Make everything ready. */
+	int (*prepare)(void *arg, enum apply_backend backend, const struct apply_request *rq,
+	               struct err *e);
+	/* Put it in force. */
+	int (*commit)(void *arg, struct err *e);
+	void *arg;
+};
+
 /* A pod of this node. */
 struct apply_pod {
 	const char *namespace, *name; /* "" if unknown */
 	const struct ip_prefix *ips;
 	size_t n_ips;
+	const char *port;      /* name of the node's end of its link, and of its record */
+	int bridge;            /* index of its bridge, 0 if it is routed */
 	bool allow_unknown;    /* not isolated as long as no object tells its labels */
 	struct endpoint link;  /* everything but the slots */
 	bool judged;           /* set by apply(): it had an endpoint before */
@@ -48,6 +74,8 @@ struct apply_request {
 	size_t n_policies; /* for status */
 	struct apply_pod *pods;
 	size_t n_pods;
+	enum apply_backend backend;
+	const struct apply_nft *nft;
 	struct loader_conf loader; /* used if the datapath is not there; image_size is a minimum */
 	bool load;                 /* the datapath is wanted even without pods */
 	const char *

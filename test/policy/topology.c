@@ -92,7 +92,7 @@ void topology_open(struct topology *t, const struct topology_conf *conf)
 {
 	struct pod pod;
 
-	*t = (struct topology) { .conf = *conf, .next_remote = 2 };
+	*t = (struct topology) { .conf = *conf };
 	t->plan = (struct case_plan) {
 		.node = { "10.246.0.1", "fd00:246::1" },
 		.node_other = { "10.246.0.2", "fd00:246::2" },
@@ -255,7 +255,8 @@ static char *call_plugin(struct topology *t, const struct end *e, const char *ve
 		.cni_path = t->conf.plugins,
 		.in = conf,
 		.in_len = strlen(conf),
-		.deadline_ms = 60000, /* the first one loads the datapath, perhaps on a busy machine */
+		.deadline_ms =
+			60000, /* the first one loads the datapath, perhaps on a busy machine */
 	};
 	struct plugin_run run;
 	int r;
@@ -305,7 +306,8 @@ void topology_plug(struct topology *t, struct end *e)
 static void attach_remote(struct topology *t, struct end *e)
 {
 	const char *ns = strrchr(e->pod.netns, '/') + 1;
-	const unsigned int id = t->next_remote++;
+	/* Not the address of one before, whose namespace the kernel may not have taken down yet. */
+	const unsigned int id = 2 + t->remotes++ % 250;
 	char batch[1024], addr[2][64];
 
 	snprintf(addr[0], sizeof(addr[0]), "10.245.0.%u", id);
@@ -505,5 +507,4 @@ void topology_reset(struct topology *t)
 			delete_end(t, i);
 	}
 	t->network++;
-	t->next_remote = 2;
 }

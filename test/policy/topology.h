@@ -73,8 +73,8 @@ struct topology {
 	unsigned int created; /* of all ends ever */
 	unsigned int
 		network; /* number of resets: each has a network, and so an address store, of its own */
-	unsigned int next_remote; /* last byte of the next address of the other node's pods */
-	double add_ms;            /* of all ADDs */
+	unsigned int remotes; /* pods of the other node, ever */
+	double add_ms;        /* of all ADDs */
 	unsigned int adds;
 };
 
