@@ -6,6 +6,7 @@
 #	make V=1		show the commands
 #	make WERROR=1		warnings are errors (check and lint do this)
 #	make LIBC=glibc		build/bin/cnida with glibc (LIBC=musl: with musl or not at all)
+#	make CROSS=TRIPLET	build/TRIPLET/bin/cnida for another processor: aarch64-linux-gnu, ...
 #	make help		the other targets
 #
 # Everything that is made lies in $(O) (build), outside only `make install` writes.
@@ -14,7 +15,10 @@ VERSION := 0.1.0
 # What the executable answers to by name. "cnida" itself is a type too.
 TYPES := $(filter-out cnida,$(sort $(shell sed -n 's/^\t\.name = "\(.*\)",$$/\1/p' plugin/types/*.c)))
 
-O ?= build
+# Triplet of the processor to build for, if it is not this machine's; LIBSRC: where the libraries' sources lie.
+CROSS ?=
+O ?= build$(CROSS:%=/%)
+LIBSRC ?= $(O)/lib
 SAN ?=
 V ?=
 WERROR ?=
@@ -25,9 +29,12 @@ MANDIR ?= /usr/local/share/man
 SUITE_TIMEOUT ?= 120
 
 ifeq ($(origin CC),default)
-CC := gcc
+CC := $(CROSS:%=%-)gcc
 endif
-STRIP ?= strip
+ifeq ($(origin AR),default)
+AR := $(CROSS:%=%-)ar
+endif
+STRIP ?= $(CROSS:%=%-)strip
 BPF_CC ?= clang
 BPF_STRIP ?= llvm-strip
 , := ,
@@ -51,6 +58,9 @@ endif
 # Asked of the machine while the compiler is not installed yet.
 TRIPLET := $(or $(shell $(CC) -dumpmachine 2>/dev/null),$(shell uname -m)-linux-gnu)
 MACHINE := $(firstword $(subst -, ,$(TRIPLET)))
+# The kernel's headers for that machine; Debian has those of other machines in a folder of the cross compiler.
+KERNEL_INC := $(if $(CROSS),/usr/$(CROSS)/include,/usr/include)
+ASM_INC := $(if $(CROSS),/usr/$(CROSS)/include,/usr/include/$(TRIPLET))
 HARDEN := -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection \
 	-ftrivial-auto-var-init=zero -fzero-call-used-regs=used-gpr
 HARDEN += $(if $(filter x86_64,$(MACHINE)),-fcf-protection)
@@ -58,13 +68,13 @@ HARDEN += $(if $(filter aarch64,$(MACHINE)),-mbranch-protection=standard)
 LDHARDEN := -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,--as-needed
 
 CPPFLAGS_ALL := -D_GNU_SOURCE -DCNIDA_VERSION='"$(VERSION)"' -Iplugin -I. $(CPPFLAGS)
-# The same bytes wherever the tree lies: no absolute path and no date may get into an object.
+# The same bytes wherever the tree and the output lie: no absolute path and no date may get into an object.
 CFLAGS_BASE := -std=gnu17 -g -fPIE -fvisibility=hidden -ffunction-sections -fdata-sections \
-	-ffile-prefix-map=$(CURDIR)=. -MMD -MP
+	-ffile-prefix-map=$(CURDIR)=. -ffile-prefix-map=$(O)=build -ffile-prefix-map=$(LIBSRC)=build/lib -MMD -MP
 
 # asm/types.h is in the machine's own folder, which the compiler for the eBPF machine does not know.
 BPF_CFLAGS := -target bpf -mcpu=v3 -O2 -g -Wall -Wextra $(if $(filter 1,$(WERROR)),-Werror) -I. \
-	-idirafter /usr/include/$(TRIPLET) -ffile-prefix-map=$(CURDIR)=.
+	-idirafter $(ASM_INC) -ffile-prefix-map=$(CURDIR)=.
 
 ifeq ($(SAN),1)
 B := $(O)/san
@@ -75,7 +85,8 @@ LDFLAGS_TEST := $(LDFLAGS_BIN)
 else
 B := $(O)
 CFLAGS_ALL := $(CFLAGS_BASE) $(WARN) -O2 $(HARDEN) $(CFLAGS)
-LDFLAGS_BIN := -static-pie $(LDHARDEN) -Wl,--gc-sections $(LDFLAGS)
+# No build ID: it would be a hash of the debugging information too, in which are the names of folders.
+LDFLAGS_BIN := -static-pie $(LDHARDEN) -Wl,--gc-sections,--build-id=none $(LDFLAGS)
 # No --gc-sections: nothing refers to the section in which Criterion looks for tests.
 LDFLAGS_TEST := -pie $(LDHARDEN) $(LDFLAGS)
 endif
@@ -96,12 +107,16 @@ LIBS_TEST := $(if $(SAN),-lnftnl -lmnl,-Wl$(,)-Bstatic -lnftnl -Wl$(,)-Bdynamic 
 #
 # Debian has jansson, libbpf and elfutils' libelf for glibc only: ours come from Debian's source packages, once, into
 # $(O)/lib/. Where those cannot be had, the executable is linked with glibc; libc.mk remembers it until `make clean`.
-LIBC ?=
-JANSSON := $(O)/lib/jansson
-LIBBPF := $(O)/lib/libbpf
-ELFUTILS := $(O)/lib/elfutils
+#
+# For another processor musl comes from Debian's source package too: its packages for other machines cannot be installed beside
+# ours without making this a machine of both kinds, and Debian 12 has none for riscv64.
+LIBC ?= $(if $(CROSS),musl)
+JANSSON := $(LIBSRC)/jansson
+LIBBPF := $(LIBSRC)/libbpf
+ELFUTILS := $(LIBSRC)/elfutils
 # A file of each tells that it is there.
 SOURCES := $(JANSSON)/src/jansson.h $(LIBBPF)/src/libbpf.h $(ELFUTILS)/libelf/libelf.h
+SOURCES += $(if $(CROSS),$(LIBSRC)/musl/configure)
 ifeq ($(or $(LIBC),$(SAN)),)
 ifeq ($(words $(wildcard $(SOURCES))),$(words $(SOURCES)))
 LIBC := musl
@@ -113,15 +128,16 @@ ifneq ($(filter-out musl glibc,$(LIBC)),)
 $(error LIBC is musl or glibc)
 endif
 
-MUSL := /usr/lib/$(TRIPLET:-gnu=-musl)
+MUSL := $(if $(CROSS),$(O)/lib/libc/lib,/usr/lib/$(TRIPLET:-gnu=-musl))
+MUSL_C_INC := $(if $(CROSS),$(O)/lib/libc/include,/usr/include/$(TRIPLET:-gnu=-musl))
 # Headers that the executable needs beside musl's: the kernel's and some libraries', none of glibc's.
 MUSL_INC := $(O)/lib/include
 # No CPPFLAGS of glibc: musl has no fortified functions, and without its start-up nobody turns CET on.
-MUSL_CFLAGS = -nostdinc -isystem $(MUSL:/usr/lib/%=/usr/include/%) \
+MUSL_CFLAGS = -nostdinc -isystem $(MUSL_C_INC) \
 	-isystem $(shell $(CC) -print-file-name=include) -idirafter $(MUSL_INC) \
 	$(filter-out -D_FORTIFY_SOURCE=% -fcf-protection,$(CFLAGS_ALL))
 # musl-gcc's own link line makes a dynamic executable of -static-pie.
-MUSL_LD = $(CC) -nostdlib $(LDFLAGS_BIN) $(MUSL)/rcrt1.o $(MUSL)/crti.o
+MUSL_LD = $(CC) -nostdlib $(LDFLAGS_BIN) -Wl,--no-dynamic-linker $(MUSL)/rcrt1.o $(MUSL)/crti.o
 MUSL_LIBS = $(O)/lib/libjansson.a $(O)/lib/libbpf.a $(O)/lib/libelf.a -L$(MUSL) -Wl,--start-group -lc -lgcc -Wl,--end-group $(MUSL)/crtn.o
 
 # ---- what is built -------------------------------------------------------------------------------
@@ -172,7 +188,7 @@ LINKS := $(TYPES:%=$(dir $(BIN))%)
 TESTBIN := $(SUITES:%=$(B)/test/%) $(PROBES:%=$(B)/test/%) $(if $(SAN),,$(B)/test/policy-matrix $(B)/test/policy-leak \
 	$(B)/test/policy/.made) $(CONFORMANCE)
 
-.PHONY: all tests deps deps-build deps-check deps-lint demo check bench lint format install clean help FORCE
+.PHONY: all tests deps deps-build deps-check deps-lint deps-dist demo dist check check-dist bench lint format install clean help FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -183,7 +199,7 @@ deps-build:
 	@test/lib/deps.sh build
 $(O)/.deps-build: test/lib/deps.sh
 	@mkdir -p $(@D)
-	@test/lib/deps.sh build
+	@test/lib/deps.sh build $(CROSS)
 	@touch $@
 $(O)/.deps-check: test/lib/deps.sh
 	@mkdir -p $(@D)
@@ -198,8 +214,8 @@ $(O)/.deps-lint: test/lib/deps.sh
 $(O)/libc.mk: | $(O)/.deps-build
 	@mkdir -p $(O)/lib
 	@echo '  GET    the source packages of jansson, libbpf, elfutils'
-	@if [ -e $(MUSL)/rcrt1.o ] && for s in $(SOURCES:$(O)/lib/%=%); do \
-		[ -e $(O)/lib/$$s ] || test/lib/deps.sh source $${s%%/*} $(O)/lib/$${s%%/*} \
+	@if [ -e $(MUSL)/rcrt1.o ] && for s in $(SOURCES:$(LIBSRC)/%=%); do \
+		[ -e $(LIBSRC)/$$s ] || test/lib/deps.sh source $${s%%/*} $(LIBSRC)/$${s%%/*} \
 			> $(O)/lib/$${s%%/*}.log 2>&1 || exit 1; done; then \
 		echo 'LIBC := musl' > $@; \
 	else \
@@ -208,9 +224,9 @@ $(O)/libc.mk: | $(O)/.deps-build
 			'$(TRIPLET), or see $(O)/lib/*.log; LIBC=musl tries again' >&2; \
 	fi
 $(SOURCES): | $(O)/.deps-build
-	$(call say,GET,$(word 1,$(subst /, ,$(@:$(O)/lib/%=%)))$(,) the source package)
-	$(Q)s=$(word 1,$(subst /, ,$(@:$(O)/lib/%=%))); mkdir -p $(O)/lib; \
-		test/lib/deps.sh source $$s $(O)/lib/$$s > $(O)/lib/$$s.log 2>&1 || \
+	$(call say,GET,$(word 1,$(subst /, ,$(@:$(LIBSRC)/%=%)))$(,) the source package)
+	$(Q)s=$(word 1,$(subst /, ,$(@:$(LIBSRC)/%=%))); mkdir -p $(O)/lib; \
+		test/lib/deps.sh source $$s $(LIBSRC)/$$s > $(O)/lib/$$s.log 2>&1 || \
 		{ cat $(O)/lib/$$s.log >&2; exit 1; }
 
 deps:
@@ -235,13 +251,24 @@ $(B)/obj/musl/%.o: %.c $(B)/obj/musl/.flags | $(MUSL_INC)/.made
 	$(call say,CC,$<)
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(MUSL_CFLAGS) -c -o $@ $<
 
-$(MUSL_INC)/.made: $(SOURCES)
+$(MUSL_INC)/.made: $(SOURCES) $(if $(CROSS),$(MUSL)/libc.a)
 	@rm -rf $(@D) && mkdir -p $(@D)
-	@ln -s /usr/include/linux /usr/include/asm-generic /usr/include/libmnl /usr/include/libnftnl \
-		/usr/include/$(TRIPLET)/asm /usr/include/jansson_config.h ../jansson/src/jansson.h \
-		/usr/include/zlib.h $(wildcard /usr/include/zconf.h /usr/include/$(TRIPLET)/zconf.h) $(@D)/
-	@ln -s ../libbpf/src $(@D)/bpf
+	@ln -s $(KERNEL_INC)/linux $(KERNEL_INC)/asm-generic $(ASM_INC)/asm /usr/include/libmnl /usr/include/libnftnl \
+		/usr/include/jansson_config.h /usr/include/zlib.h \
+		$(firstword $(wildcard /usr/include/zconf.h /usr/include/*-linux-gnu*/zconf.h)) $(@D)/
+	@ln -sr $(JANSSON)/src/jansson.h $(@D)/ && ln -sr $(LIBBPF)/src $(@D)/bpf
 	@touch $@
+
+# With the flags of Debian's package, in a folder of its own: the source is that of all processors.
+ifneq ($(CROSS),)
+$(MUSL)/libc.a: $(LIBSRC)/musl/configure
+	$(call say,MUSL,$(CROSS))
+	@rm -rf $(O)/lib/libc $(B)/obj/libc && mkdir -p $(O)/lib $(B)/obj/libc
+	$(Q)cd $(B)/obj/libc && { $(abspath $(LIBSRC))/musl/configure --target=$(CROSS) --prefix=$(abspath $(O)/lib/libc) \
+		--disable-shared CC='$(CC)' AR='$(AR)' RANLIB='$(CROSS)-ranlib' \
+		CFLAGS='-O2 -fstack-protector-strong' && \
+		$(MAKE) install; } > $(abspath $(O)/lib)/libc.log 2>&1 || { tail -n 30 $(abspath $(O)/lib)/libc.log >&2; exit 1; }
+endif
 
 # What jansson's configure would find out. Its code is not ours to warn about.
 JANSSON_HAS := HAVE_UNISTD_H HAVE_FCNTL_H HAVE_SCHED_H HAVE_SYS_STAT_H HAVE_SYS_TIME_H HAVE_SYS_TYPES_H \
@@ -310,7 +337,7 @@ ifeq ($(LIBC),musl)
 $(BIN): $(MUSLOBJ) $(O)/lib/libjansson.a $(O)/lib/libbpf.a $(O)/lib/libelf.a $(B)/obj/.link
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(MUSL_LD) -o $@.debug $(MUSLOBJ) $(MUSL_LIBS)
+	$(Q)$(MUSL_LD) -Wl,-Map=$(B)/obj/cnida.map -o $@.debug $(MUSLOBJ) $(MUSL_LIBS)
 else
 $(BIN): $(OBJ) $(if $(SAN),,$(LIBMNL)) $(B)/obj/.link
 	@mkdir -p $(@D)
@@ -441,6 +468,37 @@ install: all
 	$(Q)install -m 644 conf/cnida-config.5 $(DESTDIR)$(MANDIR)/man5/
 	$(Q)install -m 644 conf/cnida.8 $(DESTDIR)$(MANDIR)/man8/
 
+# ---- to nodes -------------------------------------------------------------------------------------
+
+# A tarball per processor with its checksums, laid out like EKS-D's cni-plugins. The same bytes from every folder.
+DIST_ARCHS ?= amd64 arm64
+triplet_amd64 := x86_64-linux-gnu
+triplet_arm64 := aarch64-linux-gnu
+triplet_armhf := arm-linux-gnueabihf
+triplet_riscv64 := riscv64-linux-gnu
+dist_cross = $(filter-out $(TRIPLET),$(triplet_$(1)))
+# ARCH:CROSS:FOLDER
+dist_list = $(foreach a,$(DIST_ARCHS),$(a):$(call dist_cross,$(a)):$(O)$(patsubst %,/%,$(call dist_cross,$(a))))
+
+deps-dist:
+	@test/lib/deps.sh build dist $(foreach a,$(DIST_ARCHS),$(call dist_cross,$(a)))
+
+# One after the other: they share the libraries' sources.
+dist:
+	$(if $(strip $(foreach a,$(DIST_ARCHS),$(if $(triplet_$(a)),,$(a)))),$(error DIST_ARCHS is of amd64 arm64 armhf riscv64))
+	@rm -rf $(O)/dist
+	@for d in $(dist_list); do \
+		arch=$${d%%:*} folder=$${d##*:} cross=$${d#*:} cross=$${cross%%:*}; \
+		$(MAKE) --no-print-directory LIBC=musl LIBSRC=$(O)/lib CROSS=$$cross O=$$folder all && \
+		test/lib/dist.sh $(O)/dist $(VERSION) $$arch $$folder $(O)/lib "$$cross" $(TYPES) || exit 1; \
+	done
+
+# All of it twice more in other folders, and what was made for other processors under qemu-user.
+check-dist: deps-dist | $(O)/.deps-check
+	@$(MAKE) --no-print-directory WERROR=1 dist
+	@$(MAKE) --no-print-directory WERROR=1 $(B)/test/plugin
+	@DIST_ARCHS='$(DIST_ARCHS)' SUITE_TIMEOUT=1200 test/lib/run-suites.sh $(O) runtime-dist runtime-arm64
+
 clean:
 	rm -rf $(O)
 
@@ -453,5 +511,7 @@ help:
 		'sudo make bench     side by side with the upstream plugins' \
 		'make lint           formatting, layering, static analysis' \
 		'make format         clang-format on every source file' \
+		'make dist           $(O)/dist/: a tarball per processor (DIST_ARCHS="amd64 arm64 armhf riscv64")' \
+		'sudo make check-dist  that they are the same from everywhere, and run' \
 		'make install        DESTDIR=... CNI_BIN_DIR=$(CNI_BIN_DIR)' \
 		'make clean          remove $(O)/'

@@ -8,7 +8,7 @@
  *	cnida_control	array, 1 entry		struct control		generation and switches
  *	cnida_endpoint	hash			in6 -> struct endpoint	addresses of the pods of this node
  *	cnida_policy	array of maps, 1 entry	-> array, 1 entry	the policy image in force
- *	cnida_flow	LRU hash		struct flow_key -> flow	connections that were allowed
+ *	cnida_flow	array			struct flow_bucket	connections that were allowed: a hash table of our own
  *
  * Names of pins: control, endpoint, policy, flow, from_pod, to_pod.
  *
@@ -41,6 +41,12 @@
 #define CNIDA_MARK_DEFER   0x00100000U
 #define CNIDA_MARK_HAIRPIN 0x00200000U
 
+#ifdef __bpf__
+#define MAP_LOCK struct bpf_spin_lock
+#else
+#define MAP_LOCK __u32
+#endif
+
 struct in6 {
 	__u32 word[4]; /* network order */
 };
@@ -54,6 +60,7 @@ struct control {
 	__u64 generation; /* of the boot clock in ns: never seen before */
 	__u32 flags;
 	__u32 image_size; /* bytes that images of the loaded programs have */
+	__u64 hash[6];	  /* secret odd numbers: nobody can aim at a bucket of the table of flows */
 };
 
 /* ---- cnida_endpoint ---- */
@@ -75,14 +82,8 @@ struct endpoint_slot {
  * The value is updated in place (BPF_F_LOCK): replacing it would free the old one for the next update, while a program may be
  * reading it. Programs do not take the lock; what they read while somebody writes is the slot that does not change.
  */
-#ifdef __bpf__
-#define ENDPOINT_LOCK struct bpf_spin_lock
-#else
-#define ENDPOINT_LOCK __u32
-#endif
-
 struct endpoint {
-	ENDPOINT_LOCK lock; /* the kernel's; 0 in user space */
+	MAP_LOCK lock; /* the kernel's; 0 in user space */
 	__u32 ifindex;	   /* host side of the veth */
 	__u8 mac[6];	   /* of the pod's interface */
 	__u8 host_mac[6];  /* what the pod's frames to the host carry: the bridge's, or the host veth's (ptp) */
@@ -109,14 +110,15 @@ struct flow_key {
 	__u8 proto;
 	__u8 pad[3];
 	__u32 id;
-};
+	__u32 pad2;
+} __attribute__((aligned(8)));
 
 #define FLOW_INITIATOR 1U /* the side that opened it: 0 or 1 */
 #define FLOW_EGRESS    2U /* the initiator's egress rules allowed it */
 #define FLOW_INGRESS   4U /* the responder's ingress rules allowed it */
 #define FLOW_HOST      8U /* came through the host stack: replies must go back that way */
 #define FLOW_DEFERRED  16U /* egress is judged after DNAT, packet by packet */
-#define FLOW_NODE      32U /* one end is the node itself */
+#define FLOW_NODE      32U /* opened by the node itself, or a pod's way to itself through a Service */
 #define FLOW_DENIED    64U /* was allowed, until the policy changed: nothing passes but what opens it anew */
 #define FLOW_SHAPED    128U /* never handed over directly: one end has ENDPOINT_SHAPED */
 
@@ -132,6 +134,8 @@ struct times {
 /* What the loader tells the programs: their .rodata. */
 struct constants {
 	__u32 image_size; /* bytes of an image's map value: a power of two */
+	__u32 flow_mask;  /* number of buckets - 1 */
+	__u32 lock_to_read;
 	struct times times;
 };
 
@@ -143,9 +147,33 @@ struct flow_side {
 
 struct flow {
 	__u64 generation;
-	__u32 seen; /* tick, see struct times: written at most once in each */
+	__u32 seen; /* tick; see struct flow_bucket */
 	__u32 flags;
 	struct flow_side side[2];
+};
+
+/*
+ * The table is an array of buckets with FLOW_WAYS places each; a connection may only be in the bucket that its key's hash names. When a
+ * bucket is full the one that was silent for longest makes room. Not a map of the kernel's, because looking something up in those
+ * costs as much as all the rest of a known packet, and making room in an LRU map four times that.
+ *
+ * Writers take the bucket's lock, and count @sequence up before and after. Readers take no lock: they copy what they find and see
+ * whether the sequence was even and is the same; if not, the slow path reads under the lock. That relies on stores and loads
+ * that are seen in order (x86); elsewhere all readers take the lock (struct constants).
+ */
+#define FLOW_WAYS 8U
+
+struct flow_slot {
+	struct flow_key key;
+	struct flow flow;
+};
+
+struct flow_bucket {
+	MAP_LOCK lock;
+	__u32 sequence;	      /* odd: being written */
+	__u32 tag[FLOW_WAYS]; /* of the key's hash; 0: empty */
+	__u32 seen[FLOW_WAYS]; /* tick, see struct times: written at most once in each. (struct flow has it in copies only.) */
+	struct flow_slot slot[FLOW_WAYS];
 };
 
 /* ---- the policy image ---- */

@@ -87,7 +87,7 @@ verified_once int parse_chain(struct __sk_buff *skb, struct packet *p, __u32 off
 {
 	struct chain c = { 0 };
 	int step = CHAIN_GO_ON, r;
-	struct in6 addr[2];
+	__u64 addr[4];
 	__u32 word[2];
 	struct l4 l;
 
@@ -106,22 +106,22 @@ verified_once int parse_chain(struct __sk_buff *skb, struct packet *p, __u32 off
 	if (step == CHAIN_GO_ON || step == CHAIN_DROP)
 		return PARSE_DROP;
 	if (step == CHAIN_LATER) {
-		packet_set_later(p, &addr[0], &addr[1]);
+		packet_set_later(p, halves6(addr), halves6(addr + 2));
 		return PARSE_OK;
 	}
 	r = chain_l4(skb, p, c.off, c.left, c.next, 1, quoted != 0, &l);
 	if (r != PARSE_OK)
 		return r;
 	packet_take(p, &l);
-	packet_set_key(p, &addr[0], &addr[1], l.port, c.next, 0,
-		       packet_sorted(&addr[0], &addr[1], l.port));
+	packet_set_key(p, halves6(addr), halves6(addr + 2), l.port, c.next, 0,
+		       packet_sorted(halves6(addr), halves6(addr + 2), l.port));
 	return r;
 }
 
 /* parse_quoted4() - The IPv4 packet that an ICMP error quotes at @off. */
 verified_once int parse_quoted4(struct __sk_buff *skb, struct packet *p, __u32 off)
 {
-	struct in6 src, dst;
+	struct halves src, dst;
 	struct iphdr ip;
 	struct l4 l;
 	int r;
@@ -130,13 +130,13 @@ verified_once int parse_quoted4(struct __sk_buff *skb, struct packet *p, __u32 o
 		return PARSE_DROP;
 	if (bpf_ntohs(ip.frag_off) & 0x1fff)
 		return PARSE_DROP;
-	packet_addr4(&src, ip.saddr);
-	packet_addr4(&dst, ip.daddr);
+	src = halves4(ip.saddr);
+	dst = halves4(ip.daddr);
 	r = chain_l4(skb, p, off + ip.ihl * 4U, 0xffff, ip.protocol, 0, 1, &l);
 	if (r != PARSE_OK)
 		return r;
 	packet_take(p, &l);
-	packet_set_key(p, &src, &dst, l.port, ip.protocol, 0, packet_sorted(&src, &dst, l.port));
+	packet_set_key(p, src, dst, l.port, ip.protocol, 0, packet_sorted(src, dst, l.port));
 	return r;
 }
 

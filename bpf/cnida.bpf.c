@@ -32,6 +32,10 @@
 
 /* Of a slow path: what it had read changed under its hands, it is to be gone once more. */
 #define AGAIN 100
+/* Of from_pod's: the source is no address of this pod. (The slow path does not call the next one itself, the stack is short.) */
+#define NOBODYS 101
+/* Of an ICMP error that is not what it seemed: unrelated() and once more. */
+#define UNRELATED 102
 
 #define AF_INET_  2
 #define AF_INET6_ 10
@@ -68,7 +72,7 @@ static __attribute__((noinline)) int through_host(struct __sk_buff *skb, const s
 inline_always int from_pod_known(struct __sk_buff *skb, const struct packet *p, struct flow *f, __u32 from,
 				 __u32 switches)
 {
-	struct flow_side *to = &f->side[from ^ 1];
+	const struct flow_side *to = &f->side[from ^ 1];
 
 	if (f->flags & FLOW_DEFERRED && flow_opened_by(f, from))
 		skb->mark |= CNIDA_MARK_DEFER;
@@ -78,6 +82,7 @@ inline_always int from_pod_known(struct __sk_buff *skb, const struct packet *p, 
 		if (!flow_opened_by(f, from))
 			return through_host(skb, p);
 		f->flags &= ~FLOW_HOST; /* the same pair of ports, now without an address translated */
+		flow_store(&p->key, f);
 	}
 	if (!(switches & CONTROL_FASTPATH) || (f->flags & FLOW_SHAPED))
 		return PASS;
@@ -101,6 +106,15 @@ inline_always void end_set(struct end *end, const struct endpoint *ep, __u32 par
 	mac_copy(end->host_mac, ep->host_mac);
 }
 
+/* Maps take no keys but on the stack. */
+inline_always const struct endpoint *endpoint_of(const struct in6 *addr)
+{
+	const word64 *w = (const word64 *)addr;
+	__u64 key[2] = { w[0], w[1] };
+
+	return map_endpoint((const struct in6 *)key);
+}
+
 /* Reads the generation first: see abi.h. */
 inline_always int scene_set(struct scene *s, const struct packet *p)
 {
@@ -114,15 +128,8 @@ inline_always int scene_set(struct scene *s, const struct packet *p)
 	image = map_image();
 	s->image = (__u64)image;
 	s->parity = image ? image->parity : 0;
-	if (p->from) {
-		s->src_addr = p->key.addr[1];
-		s->dst_addr = p->key.addr[0];
-	} else {
-		s->src_addr = p->key.addr[0];
-		s->dst_addr = p->key.addr[1];
-	}
-	end_set(&s->src, map_endpoint(&s->src_addr), s->parity);
-	end_set(&s->dst, map_endpoint(&s->dst_addr), s->parity);
+	end_set(&s->src, endpoint_of(packet_src(p)), s->parity);
+	end_set(&s->dst, endpoint_of(packet_dst(p)), s->parity);
 	return 1;
 }
 
@@ -132,43 +139,63 @@ inline_always int in6_eq(const struct in6 *a, const struct in6 *b)
 	       a->word[0] == b->word[0];
 }
 
-/*
- * related() - Make of an ICMP error what it is about: a packet of the quoted connection, the other way
- *
- * An error goes to the one who sent the packet that it quotes. Who reports it may be any router, but what a pod reports is
- * about packets to itself (@by_end). Nothing has changed but *p and s->src if the answer is no.
- */
-static __attribute__((noinline)) int related(struct __sk_buff *skb, struct packet *p, struct scene *s, int by_end)
+/* The packet that an ICMP error quotes, read over the error itself. */
+inline_always int read_quoted(struct __sk_buff *skb, struct packet *p)
 {
 	__u32 off = p->l4 + 8U;
-	int r;
 
 	p->flags = 0;
-	r = addr_is4(&s->dst_addr) ? parse_quoted4(skb, p, off) : parse_chain(skb, p, off, 1);
-	if (r != PARSE_OK || (p->flags & PACKET_LATER))
-		return 0;
-	if (!in6_eq(p->from ? &p->key.addr[1] : &p->key.addr[0], &s->dst_addr))
-		return 0;
-	if (!in6_eq(p->from ? &p->key.addr[0] : &p->key.addr[1], &s->src_addr)) {
-		if (by_end)
-			return 0;
-		end_set(&s->src, map_endpoint(p->from ? &p->key.addr[0] : &p->key.addr[1]), s->parity);
-	}
-	p->from ^= 1;
-	p->flags = 0;
-	off = p->want;
-	p->want = p->want_back;
-	p->want_back = off;
-	return 1;
+	return addr_is4(packet_dst(p)) ? parse_quoted4(skb, p, off) : parse_chain(skb, p, off, 1);
 }
 
-/* An ICMP error about nothing that we know: any other packet, which no port is in. */
-inline_always void unrelated(struct packet *p, struct scene *s)
+/* An ICMP error about nothing that we know: any other packet, which no port is in. Its addresses are read again. */
+verified_once int unrelated(struct __sk_buff *skb, struct packet *p)
 {
+	word64 *w = (word64 *)p;
+	__be32 addr[8];
+	int v4;
+
+	if (!p)
+		return 0;
+	v4 = addr_is4(packet_dst(p));
+	if (bpf_skb_load_bytes(skb, ETH_HLEN + (v4 ? 12 : 8), addr, v4 ? 8 : 32) < 0)
+		return 0;
+	w[0] = v4 ? halves4(addr[0]).high : halves6(addr).high;
+	w[1] = v4 ? halves4(addr[0]).low : halves6(addr).low;
+	w[2] = v4 ? halves4(addr[1]).high : halves6(addr + 4).high;
+	w[3] = v4 ? halves4(addr[1]).low : halves6(addr + 4).low;
+	p->from = 0;
 	p->flags = PACKET_MIDDLE | PACKET_NO_FLOW;
 	p->want = WANT_OTHER;
 	p->want_back = WANT_OTHER;
-	end_set(&s->src, map_endpoint(&s->src_addr), s->parity);
+	return 0;
+}
+
+/*
+ * related() - Make of an ICMP error what it is about: a packet of the quoted connection, the other way
+ *
+ * An error goes to the one who sent the packet that it quotes. Who reports it may be any router, but what a pod reports
+ * (@sender) is about packets to itself.
+ */
+verified_once int related(struct __sk_buff *skb, struct packet *p, int sender)
+{
+	__u64 src[2], dst[2];
+	__u32 want;
+
+	if (!p)
+		return 0;
+	__builtin_memcpy(src, packet_src(p), sizeof(src));
+	__builtin_memcpy(dst, packet_dst(p), sizeof(dst));
+	if (read_quoted(skb, p) != PARSE_OK || (p->flags & PACKET_LATER))
+		return unrelated(skb, p);
+	p->from ^= 1;
+	if (!in6_eq(packet_dst(p), (struct in6 *)dst) || (sender && !in6_eq(packet_src(p), (struct in6 *)src)))
+		return unrelated(skb, p);
+	want = p->want;
+	p->want = p->want_back;
+	p->want_back = want;
+	p->flags = PACKET_RELATED;
+	return 0;
 }
 
 /*
@@ -187,57 +214,65 @@ inline_always int fits(const struct __sk_buff *skb, const struct packet *p, cons
 }
 
 /*
- * classify() - The connection's entry and what it means for the packet; *ret_ok: what the rules say if they were asked
+ * classify() - The connection's entry and what it means for the packet; *f: the entry, when this is FLOW_GOOD; *ret_ok: what the rules say if they were asked
  *
- * @sender: for from_pod. @known: there was an entry just now. @which: flags of a flow, what is to be judged if the connection is new.
+ * @sender: for from_pod. @which: flags of a flow, what is to be judged if the connection is new.
  */
-inline_always int classify(struct __sk_buff *skb, struct packet *p, struct scene *s, int sender, int known,
-			   __u32 which, struct flow **ret_f, __u32 *ret_ok)
+inline_always int classify(struct __sk_buff *skb, struct packet *p, struct scene *s, int sender,
+			   __u32 which, struct flow *f, __u32 *ret_ok)
 {
-	__u32 error = p->flags & PACKET_ERROR;
 	int state = FLOW_UNKNOWN, reverse = 0;
-	struct flow *f = NULL;
 
-	if (error ? related(skb, p, s, sender) : known)
-		f = bpf_map_lookup_elem(&cnida_flow, &p->key);
-	if (f)
+	if ((p->flags & PACKET_KNOWN) && flow_find(&p->key, f)) {
 		state = flow_state(p, f, s);
-	if (f && state != FLOW_REFUSED && !fits(skb, p, f, sender))
-		state = FLOW_UNKNOWN;
-	*ret_f = f;
+		if (state != FLOW_REFUSED && !fits(skb, p, f, sender))
+			state = FLOW_UNKNOWN;
+	}
 	if (state == FLOW_GOOD || state == FLOW_REFUSED)
 		return state;
-	if (f && state == FLOW_DOUBTFUL) {
+	if (state == FLOW_DOUBTFUL) {
 		reverse = !flow_opened_by(f, p->from);
 		which = f->flags;
-	} else if (error) {
-		unrelated(p, s);
+	} else if (p->flags & PACKET_RELATED) {
+		return FLOW_UNRELATED;
 	}
-	*ret_ok = scene_verdict(s, (__u32)reverse, reverse ? p->want_back : p->want, which);
+	*ret_ok = scene_verdict(s, p, (__u32)reverse, which);
 	if (*ret_ok & VERDICT_AGAIN)
-		return error ? FLOW_REFUSED : FLOW_AGAIN; /* an error is not what it was any more */
-	if (f && state == FLOW_DOUBTFUL)
+		return FLOW_AGAIN;
+	if (state == FLOW_DOUBTFUL) {
 		state = flow_settle(f, s, *ret_ok);
+		if (state == FLOW_REFUSED)
+			flow_store(&p->key, f);
+	}
 	return state;
+}
+
+/* A packet of a known connection took the slow path. */
+inline_always void flow_keep(struct packet *p, struct flow *f)
+{
+	f->seen = flow_tick();
+	flow_store(&p->key, f);
+	if (p->flags & PACKET_FIRST)
+		flow_remember_fragment(p, f);
 }
 
 /* ---- from_pod ---- */
 
 /* Is it for the node itself? Only if the host gets the frame at all, and has nowhere to forward it. */
-static __attribute__((noinline)) int is_for_node(struct __sk_buff *skb, const struct scene *s)
+static __attribute__((noinline)) int is_for_node(struct __sk_buff *skb, const struct packet *p)
 {
 	struct bpf_fib_lookup fib = { 0 };
 	long r;
 
 	fib.ifindex = skb->ifindex;
-	if (addr_is4(&s->dst_addr)) {
+	if (addr_is4(packet_dst(p))) {
 		fib.family = AF_INET_;
-		fib.ipv4_src = s->src_addr.word[3];
-		fib.ipv4_dst = s->dst_addr.word[3];
+		fib.ipv4_src = packet_src(p)->word[3];
+		fib.ipv4_dst = packet_dst(p)->word[3];
 	} else {
 		fib.family = AF_INET6_;
-		__builtin_memcpy(fib.ipv6_src, &s->src_addr, sizeof(s->src_addr));
-		__builtin_memcpy(fib.ipv6_dst, &s->dst_addr, sizeof(s->dst_addr));
+		__builtin_memcpy(fib.ipv6_src, packet_src(p), sizeof(fib.ipv6_src));
+		__builtin_memcpy(fib.ipv6_dst, packet_dst(p), sizeof(fib.ipv6_dst));
 	}
 	r = bpf_fib_lookup(skb, &fib, sizeof(fib), 0);
 	return r == BPF_FIB_LKUP_RET_NOT_FWDED || r == BPF_FIB_LKUP_RET_FWD_DISABLED;
@@ -273,80 +308,77 @@ static __attribute__((noinline)) int from_pod_other(struct __sk_buff *skb, const
 }
 
 /* A new connection to a pod of this node. */
-inline_always int from_pod_to_local(struct __sk_buff *skb, const struct packet *p, const struct scene *s, __u32 ok)
+inline_always int from_pod_to_local(struct __sk_buff *skb, struct packet *p, const struct scene *s, __u32 ok,
+				     struct flow *f)
 {
 	__u32 flags = FLOW_EGRESS | FLOW_INGRESS;
 	if (s->dst.ifindex == skb->ifindex || ok != flags)
 		return DROP;
 	if ((s->src.flags | s->dst.flags) & ENDPOINT_SHAPED)
 		flags |= FLOW_SHAPED;
-	flow_open(p, s, flags);
+	flow_open(p, s, flags, f);
 	if (!(s->switches & CONTROL_FASTPATH) || (flags & FLOW_SHAPED))
 		return PASS;
 	return hand_over(skb, p, s->dst.ifindex, s->dst.mac);
 }
 
 /* A new connection to anything else. */
-inline_always int from_pod_to_remote(struct __sk_buff *skb, const struct packet *p, const struct scene *s, __u32 ok)
+inline_always int from_pod_to_remote(struct __sk_buff *skb, struct packet *p, const struct scene *s, __u32 ok,
+				     struct flow *f)
 {
 	__u32 port;
 
 	if (ok & FLOW_EGRESS) {
-		flow_open(p, s, FLOW_EGRESS);
+		flow_open(p, s, FLOW_EGRESS, f);
 		return PASS;
 	}
-	port = dhcp_asks(p, &s->dst_addr);
+	port = dhcp_asks(p, packet_dst(p));
 	if (port) {
 		dhcp_remember(skb->ifindex, port);
 		return PASS;
 	}
 	/* The bridge may carry the frame away from here: then nobody could judge it later. */
-	if (addr_is_group(&s->dst_addr) || !mac_eq(p->dst_mac, s->src.host_mac))
+	if (addr_is_group(packet_dst(p)) || !mac_eq(p->dst_mac, s->src.host_mac))
 		return DROP;
 	if (s->switches & CONTROL_DEFER) {
-		flow_open(p, s, FLOW_DEFERRED);
+		flow_open(p, s, FLOW_DEFERRED, f);
 		skb->mark |= CNIDA_MARK_DEFER;
 		return PASS;
 	}
-	if (!is_for_node(skb, s))
-		return DROP;
-	flow_open(p, s, FLOW_NODE);
-	return PASS;
+	/* Not remembered: an address without a route looks the same, and may have one later. */
+	return is_for_node(skb, p) ? PASS : DROP;
 }
 
-verified_once int from_pod_slow(struct __sk_buff *skb, struct packet *p, int known)
+verified_once int from_pod_slow(struct __sk_buff *skb, struct packet *p, struct flow *f)
 {
 	__u32 ok = 0;
 	struct scene s;
-	struct flow *f;
 	int state;
 
-	if (!p || !scene_set(&s, p))
+	if (!p || !f || !scene_set(&s, p))
 		return DROP;
 	if (s.src.ifindex != skb->ifindex)
-		return from_pod_other(skb, p, PARSE_OK);
+		return NOBODYS;
 	if (!mac_eq(s.src.mac, p->src_mac))
 		return DROP;
 	if (p->flags & PACKET_NDP)
 		return ndp_is_local(skb, p) && ndp_is_honest(skb, p) ? PASS : DROP;
 	if (!s.image)
 		return DROP;
-	state = classify(skb, p, &s, 1, known, FLOW_EGRESS | FLOW_INGRESS, &f, &ok);
-	if (state == FLOW_AGAIN)
-		return AGAIN;
+	state = classify(skb, p, &s, 1, FLOW_EGRESS | FLOW_INGRESS, f, &ok);
+	if (state == FLOW_AGAIN || state == FLOW_UNRELATED)
+		return state == FLOW_AGAIN ? AGAIN : UNRELATED;
 	if (state == FLOW_REFUSED)
 		return DROP;
-	if (f && state == FLOW_GOOD) {
-		(void)flow_touch(f, p->key.proto);
-		if (p->flags & PACKET_FIRST)
-			flow_remember_fragment(p, f);
+	if (state == FLOW_GOOD) {
+		flow_keep(p, f);
 		return from_pod_known(skb, p, f, p->from & 1, s.switches);
 	}
-	return s.dst.ifindex ? from_pod_to_local(skb, p, &s, ok) : from_pod_to_remote(skb, p, &s, ok);
+	return s.dst.ifindex ? from_pod_to_local(skb, p, &s, ok, f) : from_pod_to_remote(skb, p, &s, ok, f);
 }
 
 /* Is everything about this packet as its connection's entry says? Then nothing else is looked at. */
-inline_always int from_pod_fits(const struct __sk_buff *skb, const struct packet *p, struct flow *f,
+inline_always int from_pod_fits(const struct __sk_buff *skb, const struct packet *p, const struct flow *f,
 				const struct control *c)
 {
 	const struct flow_side *me = &f->side[p->from & 1];
@@ -354,9 +386,7 @@ inline_always int from_pod_fits(const struct __sk_buff *skb, const struct packet
 	if (f->generation != c->generation || (f->flags & FLOW_DENIED) || me->ifindex != skb->ifindex ||
 	    !mac_eq(me->mac, p->src_mac) || (p->flags & PACKET_FIRST))
 		return 0;
-	if (!fits(skb, p, f, 1) || (!flow_opened_by(f, p->from) && (p->flags & PACKET_OPENS)))
-		return 0;
-	return flow_touch(f, p->key.proto);
+	return fits(skb, p, f, 1) && (flow_opened_by(f, p->from) || !(p->flags & PACKET_OPENS));
 }
 
 SEC("tc")
@@ -364,22 +394,33 @@ int from_pod(struct __sk_buff *skb)
 {
 	const struct control *c = map_control();
 	struct packet p;
-	struct flow *f;
-	int r = parse(skb, &p);
+	struct flow f;
+	int found, r;
 
+	if (!c)
+		return DROP;
+	r = parse(skb, &p);
 	if (r == PARSE_CHAIN)
 		r = parse_chain(skb, &p, ETH_HLEN, 0);
 	if (r == PARSE_OTHER)
 		return from_pod_other(skb, &p, PARSE_OTHER);
 	if (r != PARSE_OK)
 		return DROP;
-	f = bpf_map_lookup_elem(&cnida_flow, &p.key);
-	if (f && c && from_pod_fits(skb, &p, f, c))
-		return from_pod_known(skb, &p, f, p.from & 1, c->flags);
-	r = from_pod_slow(skb, &p, f != NULL);
-	if (r == AGAIN)
-		r = from_pod_slow(skb, &p, 1);
-	return r == AGAIN ? DROP : r;
+	if (p.flags & PACKET_ERROR)
+		related(skb, &p, 1);
+	found = flow_peek(&p.key, c, &f);
+	if (found == PEEK_FOUND && from_pod_fits(skb, &p, &f, c))
+		return from_pod_known(skb, &p, &f, p.from & 1, c->flags);
+	if (found != PEEK_NONE)
+		p.flags |= PACKET_KNOWN;
+	r = from_pod_slow(skb, &p, &f);
+	if (r == UNRELATED)
+		unrelated(skb, &p);
+	if (r == AGAIN || r == UNRELATED)
+		r = from_pod_slow(skb, &p, &f);
+	if (r == NOBODYS)
+		return from_pod_other(skb, &p, PARSE_OK);
+	return r == AGAIN || r == UNRELATED ? DROP : r;
 }
 
 /* ---- to_pod ---- */
@@ -404,32 +445,35 @@ inline_always int came_through_host(const struct __sk_buff *skb, __u32 src_ifind
 			       ((switches & CONTROL_FASTPATH) && !(flags & FLOW_SHAPED)));
 }
 
-/* Remember by which way a connection came, see abi.h. */
-inline_always void to_pod_known(const struct __sk_buff *skb, const struct packet *p, struct flow *f,
-				__u32 switches)
+/* Remember by which way a connection came, see abi.h: 1 if the entry changed. */
+inline_always int came_now_through_host(const struct __sk_buff *skb, const struct packet *p, struct flow *f,
+					__u32 switches)
 {
-	if (flow_opened_by(f, p->from) && !(f->flags & FLOW_HOST) &&
-	    came_through_host(skb, f->side[p->from & 1].ifindex, f->flags, switches))
-		f->flags |= FLOW_HOST;
+	if (!flow_opened_by(f, p->from) || (f->flags & FLOW_HOST) ||
+	    !came_through_host(skb, f->side[p->from & 1].ifindex, f->flags, switches))
+		return 0;
+	f->flags |= FLOW_HOST;
+	return 1;
 }
 
 /* Sent by the node itself. Replies must pass, so the connection is remembered. */
-inline_always int to_pod_from_node(struct __sk_buff *skb, const struct packet *p, const struct scene *s)
+inline_always int to_pod_from_node(struct __sk_buff *skb, struct packet *p, const struct scene *s, struct flow *f)
 {
-	struct flow *f = bpf_map_lookup_elem(&cnida_flow, &p->key);
-	int state = f ? flow_state(p, f, s) : FLOW_UNKNOWN;
+	int state = flow_find(&p->key, f) ? flow_state(p, f, s) : FLOW_UNKNOWN;
 
-	if (f && state == FLOW_DOUBTFUL && (f->flags & FLOW_NODE))
-		f->generation = s->generation;
-	if (f && state != FLOW_UNKNOWN && state != FLOW_REFUSED)
-		(void)flow_touch(f, p->key.proto);
+	if (state == FLOW_GOOD || state == FLOW_DOUBTFUL) {
+		if (f->flags & FLOW_NODE)
+			f->generation = s->generation;
+		flow_keep(p, f);
+	}
 	if (state == FLOW_UNKNOWN && s->dst.ifindex == skb->ifindex)
-		flow_open(p, s, FLOW_NODE);
+		flow_open(p, s, FLOW_NODE, f);
 	return pass_judged(skb);
 }
 
 /* A new connection. */
-inline_always int to_pod_new(struct __sk_buff *skb, const struct packet *p, const struct scene *s, __u32 ok)
+inline_always int to_pod_new(struct __sk_buff *skb, struct packet *p, const struct scene *s, __u32 ok,
+				     struct flow *f)
 {
 	__u32 flags = FLOW_INGRESS;
 
@@ -441,13 +485,13 @@ inline_always int to_pod_new(struct __sk_buff *skb, const struct packet *p, cons
 			return DROP;
 		flags |= FLOW_EGRESS;
 	}
-	if (addr_is_group(&s->dst_addr) || addr_is_link_local(&s->dst_addr))
+	if (addr_is_group(packet_dst(p)) || addr_is_link_local(packet_dst(p)))
 		return pass_judged(skb);
 	if (((s->src.flags | s->dst.flags) & ENDPOINT_SHAPED))
 		flags |= FLOW_SHAPED;
 	if (came_through_host(skb, s->src.ifindex, flags, s->switches))
 		flags |= FLOW_HOST;
-	flow_open(p, s, flags);
+	flow_open(p, s, flags, f);
 	return pass_judged(skb);
 }
 
@@ -465,48 +509,45 @@ static __attribute__((noinline)) int to_pod_other(struct __sk_buff *skb)
 	return skb->ingress_ifindex == 0 || link->slot[image->parity & 1].ingress == 0 ? PASS : DROP;
 }
 
-verified_once int to_pod_slow(struct __sk_buff *skb, struct packet *p, int known)
+verified_once int to_pod_slow(struct __sk_buff *skb, struct packet *p, struct flow *f)
 {
 	__u32 which = FLOW_INGRESS, ok = 0;
 	struct scene s;
-	struct flow *f;
 	int state;
 
-	if (!p || !scene_set(&s, p))
+	if (!p || !f || !scene_set(&s, p))
 		return DROP;
 	if ((p->flags & PACKET_NDP) && ndp_is_local(skb, p))
 		return PASS;
 	if (!s.image)
 		return DROP;
 	if (skb->ingress_ifindex == 0)
-		return to_pod_from_node(skb, p, &s);
+		return to_pod_from_node(skb, p, &s, f);
 	if (dhcp_answers(p, skb->ifindex))
 		return PASS;
-	if (addr_is_group(&s.dst_addr) || addr_is_link_local(&s.dst_addr))
+	if (addr_is_group(packet_dst(p)) || addr_is_link_local(packet_dst(p)))
 		end_set(&s.dst, map_link(skb->ifindex), s.parity);
 	if (s.dst.ifindex != skb->ifindex)
 		return DROP;
 	if (skb->mark & CNIDA_MARK_HAIRPIN) {
-		flow_open(p, &s, FLOW_NODE);
+		flow_open(p, &s, FLOW_NODE, f);
 		return pass_judged(skb);
 	}
 	if (skb->mark & CNIDA_MARK_DEFER)
 		which |= FLOW_EGRESS;
-	state = classify(skb, p, &s, 0, known, which, &f, &ok);
-	if (state == FLOW_AGAIN)
-		return AGAIN;
+	state = classify(skb, p, &s, 0, which, f, &ok);
+	if (state == FLOW_AGAIN || state == FLOW_UNRELATED)
+		return state == FLOW_AGAIN ? AGAIN : UNRELATED;
 	if (state == FLOW_REFUSED)
 		return DROP;
-	if (!f || state != FLOW_GOOD)
-		return to_pod_new(skb, p, &s, ok);
-	(void)flow_touch(f, p->key.proto);
-	if (p->flags & PACKET_FIRST)
-		flow_remember_fragment(p, f);
-	to_pod_known(skb, p, f, s.switches);
+	if (state != FLOW_GOOD)
+		return to_pod_new(skb, p, &s, ok, f);
+	(void)came_now_through_host(skb, p, f, s.switches);
+	flow_keep(p, f);
 	return pass_judged(skb);
 }
 
-inline_always int to_pod_fits(const struct __sk_buff *skb, const struct packet *p, struct flow *f,
+inline_always int to_pod_fits(const struct __sk_buff *skb, const struct packet *p, const struct flow *f,
 			      const struct control *c)
 {
 	if (f->generation != c->generation || (f->flags & FLOW_DENIED) ||
@@ -514,9 +555,7 @@ inline_always int to_pod_fits(const struct __sk_buff *skb, const struct packet *
 		return 0;
 	if (!flow_opened_by(f, p->from) && (p->flags & PACKET_OPENS))
 		return 0;
-	if (skb->ingress_ifindex != 0 && !fits(skb, p, f, 0))
-		return 0;
-	return flow_touch(f, p->key.proto);
+	return skb->ingress_ifindex == 0 || fits(skb, p, f, 0);
 }
 
 SEC("tc")
@@ -524,24 +563,34 @@ int to_pod(struct __sk_buff *skb)
 {
 	const struct control *c = map_control();
 	struct packet p;
-	struct flow *f;
-	int r = parse(skb, &p);
+	struct flow f;
+	int found, r;
 
+	if (!c)
+		return DROP;
+	r = parse(skb, &p);
 	if (r == PARSE_CHAIN)
 		r = parse_chain(skb, &p, ETH_HLEN, 0);
 	if (r == PARSE_OTHER)
 		return to_pod_other(skb);
 	if (r != PARSE_OK)
 		return skb->ingress_ifindex == 0 && map_image() ? PASS : DROP;
-	f = bpf_map_lookup_elem(&cnida_flow, &p.key);
-	if (f && c && to_pod_fits(skb, &p, f, c)) {
-		to_pod_known(skb, &p, f, c->flags);
+	if (p.flags & PACKET_ERROR)
+		related(skb, &p, 0);
+	found = flow_peek(&p.key, c, &f);
+	if (found == PEEK_FOUND && to_pod_fits(skb, &p, &f, c)) {
+		if (came_now_through_host(skb, &p, &f, c->flags))
+			flow_store(&p.key, &f);
 		return pass_judged(skb);
 	}
-	r = to_pod_slow(skb, &p, f != NULL);
-	if (r == AGAIN)
-		r = to_pod_slow(skb, &p, 1);
-	return r == AGAIN ? DROP : r;
+	if (found != PEEK_NONE)
+		p.flags |= PACKET_KNOWN;
+	r = to_pod_slow(skb, &p, &f);
+	if (r == UNRELATED)
+		unrelated(skb, &p);
+	if (r == AGAIN || r == UNRELATED)
+		r = to_pod_slow(skb, &p, &f);
+	return r == AGAIN || r == UNRELATED ? DROP : r;
 }
 
 char _license[] SEC("license") = "GPL";

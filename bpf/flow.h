@@ -19,6 +19,7 @@
 #include "bpf/judge.h"
 #include "bpf/maps.h"
 #include "bpf/parse.h"
+#include "bpf/table.h"
 
 /* What is known about one end of a packet's connection: its endpoint, read once, with the slot of the image in force. */
 struct end {
@@ -35,44 +36,7 @@ struct scene {
 	__u32 switches;	  /* of struct control */
 	__u32 parity;
 	struct end src, dst;
-	struct in6 src_addr, dst_addr;
 };
-
-/* Jiffies are one load, a clock is a call that costs as much as all the rest of a known packet. */
-inline_always __u32 flow_tick(void)
-{
-	return (__u32)(bpf_jiffies64() >> constants.times.shift);
-}
-
-/* After how many ticks without a packet an entry counts no more. */
-inline_always __u32 flow_idle(__u32 proto)
-{
-	switch (proto) {
-	case IPPROTO_TCP:
-	case IPPROTO_SCTP_:
-		return constants.times.stream;
-	case IPPROTO_ICMP:
-	case IPPROTO_ICMPV6_:
-		return constants.times.echo;
-	case FLOW_FRAGMENT:
-		return constants.times.fragment;
-	default:
-		return constants.times.datagram;
-	}
-}
-
-/* Not idle for too long? Then it is seen now. */
-inline_always int flow_touch(struct flow *f, __u32 proto)
-{
-	__u32 now = flow_tick();
-
-	if (f->seen == now)
-		return 1;
-	if (now - f->seen > flow_idle(proto))
-		return 0;
-	f->seen = now;
-	return 1;
-}
 
 inline_always int flow_opened_by(const struct flow *f, __u32 side)
 {
@@ -93,11 +57,12 @@ inline_always void mac_copy(__u8 *to, const __u8 *from)
 }
 
 /* What the rules of one end say about the other; an end that is not a pod of this node is judged elsewhere. */
-inline_always int scene_allows(const struct scene *s, const void *image, int subject_is_dst, int ingress, __u32 want)
+inline_always int scene_allows(const struct scene *s, const struct packet *p, const void *image, int subject_is_dst,
+			       int ingress, __u32 want)
 {
 	const struct end *subject = subject_is_dst ? &s->dst : &s->src;
 	const struct end *peer = subject_is_dst ? &s->src : &s->dst;
-	const struct in6 *addr = subject_is_dst ? &s->src_addr : &s->dst_addr;
+	const struct in6 *addr = subject_is_dst ? packet_src(p) : packet_dst(p);
 	__u32 set = ingress ? subject->ingress : subject->egress;
 
 	if (subject->ifindex == 0 || set == 0)
@@ -116,19 +81,20 @@ inline_always int scene_allows(const struct scene *s, const void *image, int sub
  * so it is looked up again: if it is not the one to which the scene's slots belong the answer is VERDICT_AGAIN. (An
  * address is not used again while a program runs that has seen it.)
  */
-verified_once __u32 scene_verdict(const struct scene *s, __u32 reverse, __u32 want, __u32 which)
+verified_once __u32 scene_verdict(const struct scene *s, const struct packet *p, __u32 reverse, __u32 which)
 {
 	const void *image = map_image();
-	__u32 ok = 0;
+	__u32 ok = 0, want;
 
-	if (!s || !image || (__u64)image != s->image)
+	if (!s || !p || !image || (__u64)image != s->image)
 		return VERDICT_AGAIN;
+	want = reverse ? p->want_back : p->want;
 	for (__u32 i = 0; i < 2; i++) {
 		__u32 bit = i ? FLOW_INGRESS : FLOW_EGRESS;
 
 		if (!(which & (i ? FLOW_INGRESS : FLOW_EGRESS | FLOW_DEFERRED)))
 			continue;
-		if (scene_allows(s, image, (i ^ reverse) & 1, (int)i, want))
+		if (scene_allows(s, p, image, (i ^ reverse) & 1, (int)i, want))
 			ok |= bit;
 		else if (!(which & FLOW_DEFERRED))
 			break;
@@ -141,11 +107,12 @@ enum flow_state {
 	FLOW_GOOD,     /* the packet belongs to it */
 	FLOW_REFUSED,  /* the packet is to be dropped */
 	FLOW_DOUBTFUL, /* the connection is to be judged again, see flow_settle() */
+	FLOW_UNRELATED, /* an ICMP error about a connection that is not known */
 	FLOW_AGAIN,    /* the policy was replaced meanwhile: begin anew */
 };
 
 /* flow_state() - Does this entry hold for this packet now? */
-static __attribute__((noinline)) int flow_state(const struct packet *p, struct flow *f, const struct scene *s)
+static __attribute__((noinline)) int flow_state(const struct packet *p, const struct flow *f, const struct scene *s)
 {
 	const struct flow_side *src = &f->side[p->from & 1], *dst = &f->side[(p->from & 1) ^ 1];
 	int reverse = !flow_opened_by(f, p->from);
@@ -157,13 +124,11 @@ static __attribute__((noinline)) int flow_state(const struct packet *p, struct f
 		return FLOW_UNKNOWN;
 	if (f->generation == s->generation)
 		return f->flags & FLOW_DENIED ? FLOW_REFUSED : FLOW_GOOD;
-	/* Fragments cannot be judged without their first, and whether an address is the node's may have changed. */
-	if (p->key.proto == FLOW_FRAGMENT ||
-	    ((f->flags & FLOW_NODE) && f->side[f->flags & FLOW_INITIATOR].ifindex))
+	if (p->key.proto == FLOW_FRAGMENT) /* cannot be judged without its first */
 		goto gone;
 	return FLOW_DOUBTFUL;
 gone:
-	(void)bpf_map_delete_elem(&cnida_flow, &p->key);
+	flow_remove(&p->key);
 	return FLOW_UNKNOWN;
 }
 
@@ -208,34 +173,36 @@ inline_always void flow_set_side(struct flow_side *side, const struct end *end)
 	side->pad[1] = 0;
 }
 
-/* The fragments that follow this first one share its fate. */
-static __attribute__((noinline)) void flow_remember_fragment(const struct packet *p, const struct flow *f)
+/* The fragments that follow this first one share its fate. The key is changed and put back: the stack is short. */
+static __attribute__((noinline)) void flow_remember_fragment(struct packet *p, const struct flow *f)
 {
-	struct flow_key key;
+	word64 *w = (word64 *)&p->key;
+	__u64 ports = w[4], id = w[5];
 
-	packet_fragment_key(p, &key);
-	(void)bpf_map_update_elem(&cnida_flow, &key, f, BPF_ANY);
+	w[4] = packet_fragment_word(p);
+	w[5] = WORD64(p->fragment, 0);
+	flow_store(&p->key, f);
+	w[4] = ports;
+	w[5] = id;
 }
 
-/* flow_open() - Remember that the packet's connection was allowed. Failure is no error: the next packet is judged again. */
-static __attribute__((noinline)) void flow_open(const struct packet *p, const struct scene *s, __u32 flags)
+/* flow_open() - Remember that the packet's connection was allowed. *f is scratch: the caller's, as the stack is short. */
+static __attribute__((noinline)) void flow_open(struct packet *p, const struct scene *s, __u32 flags, struct flow *f)
 {
-	struct flow f;
-
-	f.generation = s->generation;
-	f.seen = flow_tick();
-	f.flags = flags | p->from;
+	f->generation = s->generation;
+	f->seen = flow_tick();
+	f->flags = flags | p->from;
 	if (p->from) {
-		flow_set_side(&f.side[0], &s->dst);
-		flow_set_side(&f.side[1], &s->src);
+		flow_set_side(&f->side[0], &s->dst);
+		flow_set_side(&f->side[1], &s->src);
 	} else {
-		flow_set_side(&f.side[0], &s->src);
-		flow_set_side(&f.side[1], &s->dst);
+		flow_set_side(&f->side[0], &s->src);
+		flow_set_side(&f->side[1], &s->dst);
 	}
 	if (flow_may_open(p))
-		(void)bpf_map_update_elem(&cnida_flow, &p->key, &f, BPF_ANY);
+		flow_store(&p->key, f);
 	if (p->flags & PACKET_FIRST)
-		flow_remember_fragment(p, &f);
+		flow_remember_fragment(p, f);
 }
 
 #endif

@@ -83,7 +83,10 @@ inline_always int arp_is_honest(struct __sk_buff *skb, const struct endpoint *li
 	if (arp.hardware != bpf_htons(1) || arp.protocol != bpf_htons(ETH_P_IP) || arp.hardware_len != 6 ||
 	    arp.protocol_len != 4 || !mac_eq(arp.sender_mac, link->mac))
 		return 0;
-	packet_addr4(&sender, *(const __be32 *)arp.sender);
+	sender.word[0] = 0;
+	sender.word[1] = 0;
+	sender.word[2] = bpf_htonl(0xffff);
+	sender.word[3] = *(const __be32 *)arp.sender;
 	return sender.word[3] == 0 || addr_is_of(&sender, skb->ifindex);
 }
 
@@ -145,7 +148,7 @@ inline_always __u32 dhcp_asks(const struct packet *p, const struct in6 *dst)
 	if (dhcp_ports(p, PORT_DHCP_CLIENT, PORT_DHCP_SERVER) && addr_is4(dst) && dst->word[3] == 0xffffffff)
 		return PORT_DHCP_SERVER;
 	if (dhcp_ports(p, PORT_DHCP6_CLIENT, PORT_DHCP6_SERVER) && dst->word[0] == bpf_htonl(0xff020000) &&
-	    dst->word[1] == 0 && dst->word[2] == bpf_htonl(1) && dst->word[3] == bpf_htonl(2))
+	    dst->word[1] == 0 && dst->word[2] == 0 && dst->word[3] == bpf_htonl(0x00010002))
 		return PORT_DHCP6_SERVER;
 	return 0;
 }
@@ -156,13 +159,13 @@ static __attribute__((noinline)) void dhcp_remember(__u32 ifindex, __u32 port)
 	struct flow_key key;
 
 	dhcp_key(&key, port, ifindex);
-	(void)bpf_map_update_elem(&cnida_flow, &key, &f, BPF_ANY);
+	flow_store(&key, &f);
 }
 
 static __attribute__((noinline)) int dhcp_answers(const struct packet *p, __u32 ifindex)
 {
-	const struct flow *f;
 	struct flow_key key;
+	struct flow f;
 
 	if (dhcp_ports(p, PORT_DHCP_SERVER, PORT_DHCP_CLIENT))
 		dhcp_key(&key, PORT_DHCP_SERVER, ifindex);
@@ -170,8 +173,7 @@ static __attribute__((noinline)) int dhcp_answers(const struct packet *p, __u32 
 		dhcp_key(&key, PORT_DHCP6_SERVER, ifindex);
 	else
 		return 0;
-	f = bpf_map_lookup_elem(&cnida_flow, &key);
-	return f && flow_tick() - f->seen <= constants.times.datagram;
+	return flow_find(&key, &f) && flow_tick() - f.seen <= constants.times.datagram;
 }
 
 #endif

@@ -23,6 +23,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/vfs.h>
 #include <time.h>
@@ -218,9 +219,18 @@ static struct times times_of_kernel(void)
 	return t;
 }
 
-static int set_constants(struct bpf_object *o, uint32_t image_size)
+static int set_constants(struct bpf_object *o, uint32_t image_size, uint32_t buckets)
 {
-	const struct constants c = { image_size, times_of_kernel() };
+	const struct constants c = {
+		.image_size = image_size,
+		.flow_mask = buckets - 1,
+#if defined(__x86_64__) || defined(__i386__)
+		.lock_to_read = 0,
+#else
+		.lock_to_read = 1,
+#endif
+		.times = times_of_kernel(),
+	};
 	struct bpf_map *policy = bpf_object__find_map_by_name(o, "cnida_policy");
 	struct bpf_map *inner = policy ? bpf_map__inner_map(policy) : NULL;
 	struct bpf_map *m, *constants = NULL;
@@ -246,7 +256,7 @@ static int set_size(struct bpf_object *o, const char *map, uint32_t n)
 	return m ? bpf_map__set_max_entries(m, n) : -ENOENT;
 }
 
-static int open_object(uint32_t image_size, struct bpf_object **ret, struct err *e)
+static int open_object(uint32_t image_size, uint32_t buckets, struct bpf_object **ret, struct err *e)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "cnida");
 	int r;
@@ -256,7 +266,7 @@ static int open_object(uint32_t image_size, struct bpf_object **ret, struct err 
 	*ret = bpf_object__open_mem(bpf_object_start, (size_t)(bpf_object_end - bpf_object_start), &opts);
 	if (!*ret)
 		return bpf_error(e, -errno, "read the eBPF object");
-	r = set_constants(*ret, image_size);
+	r = set_constants(*ret, image_size, buckets);
 	return r < 0 ? bpf_error(e, r, "set the programs' constants") : 0;
 }
 
@@ -304,7 +314,13 @@ static int set_control(const struct bpf_object *o, uint32_t image_size, uint32_t
 	const struct datapath d = { .control = bpf_object__find_map_fd_by_name(o, "cnida_control") };
 	struct control c = { .image_size = image_size };
 	uint32_t zero = 0;
-	int r = sys_map_update(d.control, &zero, &c, BPF_ANY);
+	int r;
+
+	if (getrandom(c.hash, sizeof(c.hash), 0) != (ssize_t)sizeof(c.hash))
+		return err_sys(e, errno, "get random numbers");
+	for (size_t i = 0; i < ARRAY_SIZE(c.hash); i++)
+		c.hash[i] |= 1;
+	r = sys_map_update(d.control, &zero, &c, BPF_ANY);
 
 	return r < 0 ? err_sys(e, -r, "write the datapath's switches") :
 		       datapath_set_switches(&d, switches, e);
@@ -313,11 +329,15 @@ static int set_control(const struct bpf_object *o, uint32_t image_size, uint32_t
 static int load(const struct loader_conf *conf, struct err *e)
 {
 	_cleanup_object_ struct bpf_object *o = NULL;
-	int r = open_object(conf->image_size, &o, e);
+	uint32_t buckets = 1;
+	int r;
 
+	while (buckets * FLOW_WAYS < conf->max_flows)
+		buckets *= 2;
+	r = open_object(conf->image_size, buckets, &o, e);
 	if (r < 0)
 		return r;
-	r = set_size(o, "cnida_flow", conf->max_flows);
+	r = set_size(o, "cnida_flow", buckets);
 	if (r == 0)
 		r = set_size(o, "cnida_endpoint", conf->max_endpoints);
 	if (r < 0)
@@ -340,6 +360,8 @@ int loader_load(const struct loader_conf *conf, struct err *e)
 	_cleanup_close_ int lock = -1;
 	int r = check_conf(conf, e);
 
+	if (r == 0 && exists(CNIDA_BPF_DIR "/control"))
+		return 0;
 	if (r == 0)
 		lock = r = take_lock(e);
 	if (r >= 0)
@@ -422,8 +444,12 @@ static int replace_all(struct nl_sock *route, struct err *e)
 static int load_over(const struct datapath *d, uint32_t old_size, uint32_t size, struct err *e)
 {
 	_cleanup_object_ struct bpf_object *o = NULL;
-	int r = open_object(size, &o, e);
+	struct bpf_map_info info;
+	int r = sys_map_info(d->flow, &info);
 
+	if (r < 0)
+		return err_sys(e, -r, "ask for " CNIDA_BPF_DIR "/flow");
+	r = open_object(size, info.max_entries, &o, e);
 	if (r < 0)
 		return r;
 	r = reuse(o, "cnida_control", d->control);

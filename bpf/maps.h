@@ -33,10 +33,10 @@ struct {
 } cnida_endpoint SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
-	__uint(max_entries, 4096);
-	__type(key, struct flow_key);
-	__type(value, struct flow);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 512);
+	__type(key, __u32);
+	__type(value, struct flow_bucket);
 } cnida_flow SEC(".maps");
 
 struct image_map {
@@ -55,7 +55,7 @@ struct {
 } cnida_policy SEC(".maps");
 
 /* Set by the loader and frozen, so that the verifier knows the values. One struct: the loader writes it as a whole. */
-const volatile struct constants constants = { 65536, { 8, 84375, 176, 59, 30 } };
+const volatile struct constants constants = { 65536, 511, 0, { 8, 84375, 176, 59, 30 } };
 
 inline_always struct control *map_control(void)
 {

@@ -53,20 +53,32 @@ enum parse_result {
 #define PACKET_LATER	    8U	/* other fragment */
 #define PACKET_ERROR	    16U /* ICMP error: the packet that it is about follows at l4 + 8 */
 #define PACKET_NDP	    32U /* neighbour discovery or multicast listener: icmp says which */
+#define PACKET_RELATED	    256U /* an ICMP error, taken as a packet of the connection that it is about */
+#define PACKET_KNOWN	    128U /* there may be an entry of its connection */
 #define PACKET_NO_FLOW	    64U /* not worth remembering: ICMP that expects no answer */
 
 struct packet {
 	struct flow_key key; /* ends sorted */
-	__u32 from;	     /* side of the key that sent it */
-	__u32 flags;
+	__u16 from;	     /* side of the key that sent it */
+	__u16 flags;
 	__u32 want;	/* protocol << 16 | destination port, as ranges are compared; see WANT_OTHER */
-	__u32 want_back;	/* the same for the other direction */
+	__u32 want_back; /* the same for the other direction */
 	__u32 fragment; /* id, if it is one */
 	__u16 l4;	/* offset of the protocol's header */
 	__u8 icmp;	/* type */
 	__u8 proto;
 	__u8 dst_mac[6], src_mac[6]; /* as in the frame */
 };
+
+inline_always const struct in6 *packet_src(const struct packet *p)
+{
+	return &p->key.addr[p->from & 1];
+}
+
+inline_always const struct in6 *packet_dst(const struct packet *p)
+{
+	return &p->key.addr[(p->from & 1) ^ 1];
+}
 
 /* No list of ports contains it, only RANGE_ALL_PROTO does. */
 #define WANT_OTHER (255U << 16)
@@ -75,45 +87,60 @@ struct ports {
 	__be16 src, dst;
 };
 
-inline_always void packet_addr4(struct in6 *a, __be32 addr)
+/* An address as two words, network order. */
+struct halves {
+	__u64 high, low;
+};
+
+typedef __u64 __attribute__((may_alias)) word64;
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define WORD64(first, second) ((__u64)(first) | (__u64)(second) << 32)
+#define WORD32(first, second) ((__u32)(first) | (__u32)(second) << 16)
+#else
+#define WORD64(first, second) ((__u64)(first) << 32 | (__u64)(second))
+#define WORD32(first, second) ((__u32)(first) << 16 | (__u32)(second))
+#endif
+
+inline_always struct halves halves4(__be32 addr)
 {
-	a->word[0] = 0;
-	a->word[1] = 0;
-	a->word[2] = bpf_htonl(0xffff);
-	a->word[3] = addr;
+	struct halves h = { 0, WORD64(bpf_htonl(0xffff), addr) };
+
+	return h;
 }
 
-/* Is the source the smaller end? As memcmp() would say, but word by word. */
-inline_always int packet_sorted(const struct in6 *src, const struct in6 *dst, struct ports p)
+inline_always struct halves halves6(const void *addr)
 {
-#pragma unroll
-	for (int i = 0; i < 4; i++)
-		if (src->word[i] != dst->word[i])
-			return bpf_ntohl(src->word[i]) < bpf_ntohl(dst->word[i]);
+	const word64 *w = addr;
+	struct halves h = { w[0], w[1] };
+
+	return h;
+}
+
+/* Is the source the smaller end? As memcmp() would say. */
+inline_always int packet_sorted(struct halves src, struct halves dst, struct ports p)
+{
+	if (src.high != dst.high)
+		return bpf_be64_to_cpu(src.high) < bpf_be64_to_cpu(dst.high);
+	if (src.low != dst.low)
+		return bpf_be64_to_cpu(src.low) < bpf_be64_to_cpu(dst.low);
 	return bpf_ntohs(p.src) <= bpf_ntohs(p.dst);
 }
 
-inline_always void packet_set_key(struct packet *p, const struct in6 *src, const struct in6 *dst,
-				  struct ports port, __u32 proto, __u32 id, int sorted)
+/* Written in whole words, as they are read again for the hash. */
+inline_always void packet_set_key(struct packet *p, struct halves src, struct halves dst, struct ports port,
+				  __u32 proto, __u32 id, int sorted)
 {
-	if (sorted) {
-		p->key.addr[0] = *src;
-		p->key.addr[1] = *dst;
-		p->key.port[0] = port.src;
-		p->key.port[1] = port.dst;
-		p->from = 0;
-	} else {
-		p->key.addr[0] = *dst;
-		p->key.addr[1] = *src;
-		p->key.port[0] = port.dst;
-		p->key.port[1] = port.src;
-		p->from = 1;
-	}
-	p->key.proto = (__u8)proto;
-	p->key.pad[0] = 0;
-	p->key.pad[1] = 0;
-	p->key.pad[2] = 0;
-	p->key.id = id;
+	word64 *w = (word64 *)&p->key;
+	__u32 low = sorted ? WORD32(port.src, port.dst) : WORD32(port.dst, port.src);
+
+	w[0] = sorted ? src.high : dst.high;
+	w[1] = sorted ? src.low : dst.low;
+	w[2] = sorted ? dst.high : src.high;
+	w[3] = sorted ? dst.low : src.low;
+	w[4] = WORD64(low, __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? proto : proto << 24);
+	w[5] = WORD64(id, 0);
+	p->from = !sorted;
 }
 
 /* What the protocol's header says: ports, and kind of packet. Headers of at most 16 bytes are looked at. */
@@ -195,14 +222,14 @@ inline_always int parse_l4(struct l4 *l, const __u8 *h, __u32 room, __u32 len, _
 
 inline_always void packet_take(struct packet *p, const struct l4 *l)
 {
-	p->flags |= l->flags;
+	p->flags |= (__u16)l->flags;
 	p->want = l->want;
 	p->want_back = l->want_back;
 	p->icmp = l->icmp;
 }
 
 /* A fragment that is not the first: has no ports, is known by its id only. */
-inline_always void packet_set_later(struct packet *p, const struct in6 *src, const struct in6 *dst)
+inline_always void packet_set_later(struct packet *p, struct halves src, struct halves dst)
 {
 	struct ports none = { 0, 0 };
 	int sorted = packet_sorted(src, dst, none);
@@ -213,14 +240,13 @@ inline_always void packet_set_later(struct packet *p, const struct in6 *src, con
 	p->want = p->want_back = WANT_OTHER;
 }
 
-/* The key under which the fragments that follow this first one find it. */
-inline_always void packet_fragment_key(const struct packet *p, struct flow_key *ret)
+/* The two words of the key that make it the one under which the fragments that follow this packet find it. */
+inline_always __u64 packet_fragment_word(const struct packet *p)
 {
-	*ret = p->key;
-	ret->port[0] = p->from ? 0 : 1;
-	ret->port[1] = p->from ? 1 : 0;
-	ret->proto = FLOW_FRAGMENT;
-	ret->id = p->fragment;
+	__u32 proto = FLOW_FRAGMENT;
+
+	return WORD64(p->from ? WORD32(0, 1) : WORD32(1, 0),
+		      __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? proto : proto << 24);
 }
 
 /* Length of the payload after a header of @header bytes, by the IP header's @total; 0xffffffff: malformed. */
@@ -240,7 +266,7 @@ inline_always int parse_ipv4(const struct __sk_buff *skb, struct packet *p, cons
 			     const __u8 *end)
 {
 	const struct iphdr *ip = (const void *)(data + ETH_HLEN);
-	struct in6 src, dst;
+	struct halves src, dst;
 	__u32 header, len, frag;
 	struct l4 l;
 	const __u8 *h;
@@ -254,15 +280,15 @@ inline_always int parse_ipv4(const struct __sk_buff *skb, struct packet *p, cons
 	len = parse_length(skb, ETH_HLEN, bpf_ntohs(ip->tot_len), header);
 	if (len == ~0U)
 		return PARSE_DROP;
-	packet_addr4(&src, ip->saddr);
-	packet_addr4(&dst, ip->daddr);
+	src = halves4(ip->saddr);
+	dst = halves4(ip->daddr);
 	p->proto = ip->protocol;
 	p->l4 = (__u16)(ETH_HLEN + header);
 	frag = bpf_ntohs(ip->frag_off) & 0x3fff; /* MF and offset */
 	if (frag) {
 		p->fragment = (__u32)ip->protocol << 16 ^ bpf_ntohs(ip->id);
 		if (frag & 0x1fff) {
-			packet_set_later(p, &src, &dst);
+			packet_set_later(p, src, dst);
 			return PARSE_OK;
 		}
 		p->flags |= PACKET_FIRST;
@@ -277,10 +303,7 @@ inline_always int parse_ipv4(const struct __sk_buff *skb, struct packet *p, cons
 	if (r != PARSE_OK)
 		return r;
 	packet_take(p, &l);
-	packet_set_key(p, &src, &dst, l.port, ip->protocol, 0,
-		       bpf_ntohl(ip->saddr) != bpf_ntohl(ip->daddr) ?
-			       bpf_ntohl(ip->saddr) < bpf_ntohl(ip->daddr) :
-			       bpf_ntohs(l.port.src) <= bpf_ntohs(l.port.dst));
+	packet_set_key(p, src, dst, l.port, ip->protocol, 0, packet_sorted(src, dst, l.port));
 	return r;
 }
 
@@ -289,7 +312,7 @@ inline_always int parse_ipv6(const struct __sk_buff *skb, struct packet *p, cons
 {
 	const struct ipv6hdr *ip = (const void *)(data + ETH_HLEN);
 	const __u8 *h = (const __u8 *)(ip + 1);
-	struct in6 src, dst;
+	struct halves src, dst;
 	struct l4 l;
 	__u32 len;
 	int r;
@@ -317,12 +340,12 @@ inline_always int parse_ipv6(const struct __sk_buff *skb, struct packet *p, cons
 		r = parse_l4(&l, h, 8, len, ip->nexthdr, 1, 0, 0);
 	else
 		return PARSE_DROP;
-	__builtin_memcpy(&src, &ip->saddr, sizeof(src));
-	__builtin_memcpy(&dst, &ip->daddr, sizeof(dst));
+	src = halves6(&ip->saddr);
+	dst = halves6(&ip->daddr);
 	if (r != PARSE_OK)
 		return r;
 	packet_take(p, &l);
-	packet_set_key(p, &src, &dst, l.port, ip->nexthdr, 0, packet_sorted(&src, &dst, l.port));
+	packet_set_key(p, src, dst, l.port, ip->nexthdr, 0, packet_sorted(src, dst, l.port));
 	return r;
 }
 

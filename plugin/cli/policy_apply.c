@@ -93,7 +93,7 @@ static int read_input(struct objects *o, const char *source, struct err *e)
 {
 	_cleanup_free_ char *text = NULL;
 	struct stat st;
-	size_t len;
+	size_t len = 0;
 	int r;
 
 	if (strcmp(source, "-") == 0) {

@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "bpf/sys.h"
 #include "cli/policy.h"
+#include "endpoint/policy_nft.h"
 #include "endpoint/policy_node.h"
 
 #include <errno.h>
@@ -22,7 +23,8 @@ struct status {
 	int snapshot; /* 1, 0, or -errno with the reason */
 	char problem[ERR_MSG_MAX];
 	int64_t stored; /* when the snapshot was applied */
-	bool loaded;    /* programs and maps are there */
+	bool loaded;    /* programs and maps are there, or the tables of nftables */
+	bool nftables;  /* it is those that judge */
 	bool in_force;  /* verdicts that belong to the image */
 	bool current;   /* they are the snapshot's */
 	struct verdicts_about about;
@@ -62,15 +64,16 @@ static uint32_t count_entries(int map, const struct bpf_map_info *info)
 
 static uint64_t memory_of(int map)
 {
+	static const char key[] = "memlock:";
 	char path[64], line[128];
 	uint64_t bytes = 0;
 	FILE *f;
 
 	(void)snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", map);
 	f = fopen(path, "re");
-	while (f && fgets(line, sizeof(line), f))
-		if (sscanf(line, "memlock: %" SCNu64, &bytes) == 1)
-			break;
+	while (f && bytes == 0 && fgets(line, sizeof(line), f))
+		if (strncmp(line, key, strlen(key)) == 0)
+			bytes = strtoull(line + strlen(key), NULL, 10);
 	if (f)
 		(void)fclose(f);
 	return bytes;
@@ -91,12 +94,25 @@ static int look_at_map(int map, struct usage *ret, struct err *e)
 	return 0;
 }
 
+static int look_at_nftables(struct status *s, struct err *e)
+{
+	enum policy_place place;
+	int r = policy_nft_place(&place, e);
+
+	s->nftables = s->loaded = r > 0 && place == POLICY_FORWARD;
+	return r < 0 ? r : 0;
+}
+
 static int look_at_maps(struct status *s, struct err *e)
 {
 	_cleanup_datapath_ struct datapath d = DATAPATH_CLOSED;
 	int r = policy_is_loaded() ? datapath_open(&d, e) : 0;
 
 	s->loaded = r > 0;
+	if (r == 0)
+		r = look_at_nftables(s, e);
+	if (s->nftables)
+		return r;
 	if (r > 0)
 		r = datapath_get_control(&d, &s->control, e);
 	if (r < 0 || !s->loaded)
@@ -153,6 +169,13 @@ static const char *summary(const struct status *s, const char **ret_text)
 	return s->current ? "in force" : "differs";
 }
 
+static const char *backend_name(const struct status *s)
+{
+	if (s->nftables)
+		return "nftables";
+	return s->loaded ? "ebpf" : "none";
+}
+
 static void print_text(const struct status *s, FILE *out)
 {
 	const char *text;
@@ -166,15 +189,19 @@ static void print_text(const struct status *s, FILE *out)
 		policy_age(s->stored, age, sizeof(age));
 		(void)fprintf(out, "age         %s\n", age);
 	}
-	(void)fprintf(out, "backend     %s\n", s->loaded ? "ebpf" : "none");
+	(void)fprintf(out, "backend     %s\n", backend_name(s));
 	if (s->in_force)
 		(void)fprintf(out,
 		              "objects     %u policies, %u pods; compiled to %u rule sets, %u peer "
 		              "classes\n",
 		              s->about.n_policies, s->about.n_pods, s->about.n_sets,
 		              s->about.n_classes);
-	if (!s->loaded)
+	if (!s->loaded || s->nftables)
 		return;
+	(void)fprintf(out, "Services    %s\n",
+	              s->control.flags & CONTROL_DEFER
+	                      ? "judged behind the translation of addresses, by nftables"
+	                      : "isolated pods reach none: nftables cannot be had");
 	(void)fprintf(out, "generation  %" PRIu64 "\n", (uint64_t)s->control.generation);
 	(void)fprintf(out, "fast path   %s\n", s->control.flags & CONTROL_FASTPATH ? "on" : "off");
 	(void)fprintf(out, "image       %u of %" PRId64 " bytes\n",
@@ -201,7 +228,7 @@ static json_t *to_json(const struct status *s)
 
 	(void)jset(doc, "state", json_string(summary(s, &text)));
 	(void)jset(doc, "detail", json_string(s->snapshot < 0 ? s->problem : text));
-	(void)jset(doc, "backend", json_string(s->loaded ? "ebpf" : "none"));
+	(void)jset(doc, "backend", json_string(backend_name(s)));
 	(void)jset(doc, "applied", json_integer(s->stored));
 	(void)jset(doc, "policies", json_integer(s->in_force ? s->about.n_policies : 0));
 	(void)jset(doc, "pods", json_integer(s->in_force ? s->about.n_pods : 0));

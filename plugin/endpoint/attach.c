@@ -254,9 +254,10 @@ static int limit_bandwidth(struct attachment *a, struct err *e)
 
 static void undo_bandwidth(struct attachment *a)
 {
+	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
 	struct err e;
 
-	if (a->conf.has_limits && bandwidth_del_record(&a->host, a->rec.name, false, &e) < 0)
+	if (a->conf.has_limits && bandwidth_del_record(&a->host, &nft, a->rec.name, false, &e) < 0)
 		log_warn("%s: bandwidth limits of a failed ADD stay: %s", a->rec.name, e.msg);
 }
 

@@ -65,17 +65,18 @@ static int find_ifb(struct nl_sock *host, char names[IFB_NAMES][IFNAMSIZ], const
 	return 0;
 }
 
-static int remove_ifb(struct nl_sock *host, const char *name, bool later, struct err *e)
+static int remove_ifb(struct nl_sock *host, struct nl_sock *nft, const char *name, bool later,
+                      struct err *e)
 {
-	int r = redirect_del(name, e);
+	int r = redirect_del(nft, name, e);
 
 	if (r == 0)
 		r = later ? reaper_mark(host, name, e) : reaper_remove(host, name, e);
 	return r < 0 ? r : 0;
 }
 
-int bandwidth_remove(struct nl_sock *host, const char *network, const char *container_id,
-                     const char *ifname, bool later, struct err *e)
+static int remove_of(struct nl_sock *host, struct nl_sock *nft, const char *network,
+                     const char *container_id, const char *ifname, bool later, struct err *e)
 {
 	char names[IFB_NAMES][IFNAMSIZ], owner[OWNER_MAX];
 	struct link_info ifb = { 0 };
@@ -84,11 +85,20 @@ int bandwidth_remove(struct nl_sock *host, const char *network, const char *cont
 	ifb_names(network, container_id, ifname, names);
 	owner_text(network, container_id, ifname, owner);
 	r = find_ifb(host, names, owner, &ifb, e);
-	return r <= 0 ? r : remove_ifb(host, ifb.name, later, e);
+	return r <= 0 ? r : remove_ifb(host, nft, ifb.name, later, e);
+}
+
+int bandwidth_remove(struct nl_sock *host, const char *network, const char *container_id,
+                     const char *ifname, bool later, struct err *e)
+{
+	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
+
+	return remove_of(host, &nft, network, container_id, ifname, later, e);
 }
 
 /* A record that cannot be read leaves the device to the sweep, which knows it by its alias. */
-int bandwidth_del_record(struct nl_sock *host, const char *name, bool later, struct err *e)
+int bandwidth_del_record(struct nl_sock *host, struct nl_sock *nft, const char *name, bool later,
+                         struct err *e)
 {
 	struct extra_record r = { .n_ips = 0 };
 	int x = extra_record_exists(EXTRA_BANDWIDTH, name)
@@ -102,7 +112,7 @@ int bandwidth_del_record(struct nl_sock *host, const char *name, bool later, str
 	if (x == -EBADMSG)
 		log_warn("%s", e->msg);
 	x = x == 0 && r.limits.egress.rate
-	            ? bandwidth_remove(host, r.network, r.container_id, r.ifname, later, e)
+	            ? remove_of(host, nft, r.network, r.container_id, r.ifname, later, e)
 	            : 0;
 	if (x >= 0)
 		x = extra_record_delete(EXTRA_BANDWIDTH, name, e);
@@ -111,7 +121,9 @@ int bandwidth_del_record(struct nl_sock *host, const char *name, bool later, str
 
 int bandwidth_forget(struct nl_sock *host, const char *ifb, struct err *e)
 {
-	return remove_ifb(host, ifb, false, e);
+	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
+
+	return remove_ifb(host, &nft, ifb, false, e);
 }
 
 /* Making */
@@ -129,7 +141,7 @@ static int need_ifb(struct nl_sock *host, const struct request *req, uint32_t mt
 	if (r == -EEXIST) {
 		r = find_ifb(host, names, owner, ret, e);
 		if (r > 0)
-			r = remove_ifb(host, ret->name, false, e);
+			r = bandwidth_forget(host, ret->name, e);
 		if (r == 0)
 			r = tc_add_ifb(host, names[0], mtu, owner, e);
 		if (r == -EEXIST)
@@ -265,7 +277,7 @@ struct whose {
 static int verify(struct nl_sock *host, const struct bandwidth_conf *conf, const struct whose *w,
                   const struct link_info *veth, struct err *e)
 {
-	char names[IFB_NAMES][IFNAMSIZ], owner[OWNER_MAX];
+	char names[IFB_NAMES][IFNAMSIZ] = { "" }, owner[OWNER_MAX];
 	struct link_info ifb = { 0 };
 	int r = 0;
 
@@ -322,6 +334,7 @@ static int restore_one(const struct extra_record *r, void *arg, struct err *e)
 {
 	char names[IFB_NAMES][IFNAMSIZ], owner[OWNER_MAX];
 	struct link_info ifb = { 0 }, veth;
+	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
 	struct restore *restore = arg;
 	int x;
 
@@ -344,7 +357,7 @@ static int restore_one(const struct extra_record *r, void *arg, struct err *e)
 		return x;
 	restore->n++;
 	/* See extra_record.h; on DEL's side the chain goes with its device. */
-	return extra_record_exists(EXTRA_BANDWIDTH, r->name) ? 0 : redirect_del(ifb.name, e);
+	return extra_record_exists(EXTRA_BANDWIDTH, r->name) ? 0 : redirect_del(&nft, ifb.name, e);
 }
 
 int bandwidth_restore(struct err *e)

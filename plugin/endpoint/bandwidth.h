@@ -65,8 +65,10 @@ int bandwidth_apply(struct nl_sock *host, const struct bandwidth_conf *conf,
 int bandwidth_remove(struct nl_sock *host, const char *network, const char *container_id,
                      const char *ifname, bool later, struct err *e);
 
-/* bandwidth_del_record() - The same for an attachment's record; nothing is asked of the kernel if there is none. 1, 0 or -errno. */
-int bandwidth_del_record(struct nl_sock *host, const char *name, bool later, struct err *e);
+/* bandwidth_del_record() - The same for an attachment's record; nothing is asked of the kernel if there is none. 1, 0 or -errno.
+ * @nft is opened if it is needed and is not. */
+int bandwidth_del_record(struct nl_sock *host, struct nl_sock *nft, const char *name, bool later,
+                         struct err *e);
 
 /* bandwidth_forget() - Remove an ifb device by name, with what leads to it: GC. */
 int bandwidth_forget(struct nl_sock *host, const char *ifb, struct err *e);

@@ -124,6 +124,7 @@ static int own_del_follows(struct nl_sock *host, const char *name, struct err *e
 int bandwidth_del(const struct request *req, struct err *e)
 {
 	_cleanup_nl_ struct nl_sock host = { .fd = -1 };
+	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
 	char name[IFNAMSIZ];
 	int later, r = nl_open(NETLINK_ROUTE, &host, e);
 
@@ -132,7 +133,7 @@ int bandwidth_del(const struct request *req, struct err *e)
 	/* Limits go with the link; that DEL reads our record too. To take them away here would cost a grace period more. */
 	if (later < 0 || (later && extra_record_exists(EXTRA_BANDWIDTH, name)))
 		return later < 0 ? later : 0;
-	r = bandwidth_del_record(&host, name, later, e);
+	r = bandwidth_del_record(&host, &nft, name, later, e);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	/* Whatever the configuration says by now: what is there is found by its name. */

@@ -72,11 +72,12 @@ static int gc_devices(struct nl_sock *host, const struct request *req, struct er
 
 static int remove_all(struct nl_sock *host, const struct extra_names *list, struct err *e)
 {
+	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
 	struct err this;
 	int first = 0;
 
 	for (size_t i = 0; i < list->n; i++) {
-		int r = bandwidth_del_record(host, list->v[i], false, &this);
+		int r = bandwidth_del_record(host, &nft, list->v[i], false, &this);
 
 		if (r < 0 && first == 0) {
 			first = r;

@@ -55,7 +55,7 @@ int detach_records(struct nl_sock *host, const struct record *r, size_t n, struc
 	for (size_t i = 0; i < n; i++) {
 		keep_first(&first, portmap_del_record(&nft, r[i].name, &this), e, &this);
 		keep_first(&first, firewall_del_record(&nft, r[i].name, &this), e, &this);
-		keep_first(&first, bandwidth_del_record(host, r[i].name, true, &this), e, &this);
+		keep_first(&first, bandwidth_del_record(host, &nft, r[i].name, true, &this), e, &this);
 		if (*r[i].policy)
 			keep_first(&first, policy_leave(host, &r[i], &this), e, &this);
 		keep_first(&first, elements_del(&nft, &r[i], &this), e, &this);
@@ -249,7 +249,7 @@ static int detach_with(struct nl_sock *host, struct nl_sock *nft, const struct r
 	if (r >= 0)
 		r = firewall_del_record(nft, name, e);
 	if (r >= 0)
-		r = limits = bandwidth_del_record(host, name, true, e);
+		r = limits = bandwidth_del_record(host, nft, name, true, e);
 	if (r >= 0)
 		r = known == 0 ? detach_recorded(host, nft, &rec, e) : 0;
 	if (r == 0 && limits > 0) /* no link of the pod's took its ifb device along */

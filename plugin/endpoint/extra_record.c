@@ -54,7 +54,6 @@ static const struct {
 
 int extra_record_describe(const struct request *req, struct extra_record *ret, struct err *e)
 {
-	_cleanup_close_ int netns = -1;
 	struct err ignored;
 
 	*ret = (struct extra_record) { .n_ips = 0 };
@@ -68,8 +67,11 @@ int extra_record_describe(const struct request *req, struct extra_record *ret, s
 	(void)snprintf(ret->container_id, sizeof(ret->container_id), "%s", req->container_id);
 	(void)snprintf(ret->ifname, sizeof(ret->ifname), "%s", req->ifname);
 	(void)snprintf(ret->netns, sizeof(ret->netns), "%s", req->netns);
-	if (*req->netns)
-		netns = netns_open(req->netns, &ret->netns_id, &ignored);
+	if (*req->netns) {
+		_cleanup_close_ int fd = netns_open(req->netns, &ret->netns_id, &ignored);
+
+		(void)fd; /* only its identity is wanted */
+	}
 	return 0;
 }
 

@@ -200,9 +200,8 @@ static int put_in_nftables(struct attachment *a, const struct entry *n, const st
 	int r;
 
 	if (is_nftables(n)) {
-		r = a->conf.mode == MODE_BRIDGE
-		            ? policy_nft_bridge(&a->host, a->bridge.ifindex, e)
-		            : 0;
+		r = a->conf.mode == MODE_BRIDGE ? policy_nft_bridge(&a->host, a->bridge.ifindex, e)
+		                                : 0;
 		return r < 0 ? r : policy_nft_enter(POLICY_FORWARD, &pod, e);
 	}
 	r = datapath_get_control(&n->d, &control, e);
@@ -434,7 +433,7 @@ static int check_entry(const struct entry *n, struct nl_sock *host, const struct
 int policy_check(struct nl_sock *host, const struct record *r, struct err *e)
 {
 	struct entry n = { .lock = -1, .d = DATAPATH_CLOSED };
-	struct link_info link;
+	struct link_info link = { .ifindex = 0 };
 	struct verdict v;
 	bool known;
 	int x = *r->policy ? snapshot_exists(e) : 0;

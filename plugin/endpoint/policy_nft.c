@@ -145,8 +145,8 @@ static void fill_blocks(struct filling *f, int family)
 
 	for (size_t i = 0; i < n; i++) {
 		if (v[i].class != CLASS_ANY)
-			policy_fill_block(&f->fill, &v[i].first,
-			                  i + 1 < n ? &v[i + 1].first : NULL, v[i].class);
+			policy_fill_block(&f->fill, &v[i].first, i + 1 < n ? &v[i + 1].first : NULL,
+			                  v[i].class);
 	}
 }
 
@@ -181,7 +181,7 @@ struct lost {
 	struct {
 		struct ip_prefix addr;
 		char owner[IFNAMSIZ];
-	} *v;
+	} * v;
 	size_t n;
 };
 
@@ -311,9 +311,10 @@ int policy_nft_commit(struct policy_nft *n, struct err *e)
 	if (r < 0)
 		return r;
 	n->committed = true;
-	/* Whatever packet is on its way through the old rules is through. Kernels that cannot say so (full tickless
-	 * processors) do not run user processes on top of packets for so long either. */
-	(void)syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+	/* Until whatever packet is on its way through the old rules is through; at the other place, putting the image in force
+	 * waits for that anyway. Kernels that do not know how to (full tickless processors) let us go on at once. */
+	if (n->place == POLICY_FORWARD)
+		(void)syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
 	return 0;
 }
 
@@ -421,7 +422,7 @@ struct sweep {
 	struct {
 		struct ip_prefix addr;
 		char owner[IFNAMSIZ];
-	} *v;
+	} * v;
 	size_t n;
 };
 
@@ -466,8 +467,7 @@ static int take_stale(struct sweep *s, bool dry_run, gc_seen_fn seen, void *arg,
 	return r;
 }
 
-int policy_nft_sweep(struct nl_sock *route, bool dry_run, gc_seen_fn seen, void *arg,
-                     struct err *e)
+int policy_nft_sweep(struct nl_sock *route, bool dry_run, gc_seen_fn seen, void *arg, struct err *e)
 {
 	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
 	struct sweep s = { .nft = &nft, .route = route };

@@ -52,7 +52,7 @@ struct policy_nft {
 
 #define POLICY_NFT_CLOSED          \
 	{                          \
-		.nft = { .fd = -1 } \
+		.nft = {.fd = -1 } \
 	}
 
 /**
@@ -66,7 +66,8 @@ struct policy_nft {
 int policy_nft_prepare(struct policy_nft *n, enum policy_place place, struct nl_sock *route,
                        const struct tables *t, const struct policy_nft_pod *pods, size_t n_pods,
                        struct err *e);
-/* policy_nft_commit() - Put it in force. When it returns no packet is judged by the other side any more. */
+/* policy_nft_commit() - Put it in force. At POLICY_FORWARD no packet is judged by the other side any more when it returns; at the other
+ * place wait for a grace period of the kernel before policy_nft_close(). */
 int policy_nft_commit(struct policy_nft *n, struct err *e);
 void policy_nft_close(struct policy_nft *n);
 

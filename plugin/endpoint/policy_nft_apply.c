@@ -50,8 +50,8 @@ static int ready_bridges(struct policy_nft_apply *n, const struct apply_request 
 static int prepare(void *arg, enum apply_backend backend, const struct apply_request *rq,
                    struct err *e)
 {
-	const enum policy_place place = backend == APPLY_NFTABLES ? POLICY_FORWARD
-	                                                          : POLICY_AFTER_DNAT;
+	const enum policy_place place =
+		backend == APPLY_NFTABLES ? POLICY_FORWARD : POLICY_AFTER_DNAT;
 	struct policy_nft_apply *n = arg;
 	_cleanup_free_ struct policy_nft_pod *pods = calloc(rq->n_pods + 1, sizeof(*pods));
 	int r;

@@ -216,8 +216,7 @@ int policy_apply(const struct objects *objects, const struct loader_conf *loader
 /* ---- load ---- */
 
 static int load_objects(const struct objects *objects, const struct snapshot *s,
-                        enum apply_backend backend, const struct loader_conf *loader,
-                        struct err *e)
+                        enum apply_backend backend, const struct loader_conf *loader, struct err *e)
 {
 	struct apply_request rq = {
 		.backend = backend,

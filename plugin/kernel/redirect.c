@@ -47,7 +47,7 @@ static int add_hook(const char *from, const char *ifb, int ifb_index, struct err
 	if (r == 0)
 		r = add_chain(&s, from, ifb, ifb_index, e);
 	if (r == -EEXIST) { /* of an ifb device of the same name that is gone */
-		r = redirect_del(ifb, e);
+		r = redirect_del(&s, ifb, e);
 		if (r == 0)
 			r = add_chain(&s, from, ifb, ifb_index, e);
 	}
@@ -87,18 +87,17 @@ int redirect_add(struct nl_sock *route, const char *from, int from_index, const 
 	return e->no ? -e->no : -EINVAL;
 }
 
-int redirect_del(const char *ifb, struct err *e)
+int redirect_del(struct nl_sock *nft, const char *ifb, struct err *e)
 {
-	_cleanup_nl_ struct nl_sock s = { .fd = -1 };
 	_uninitialized_ struct nl_batch b;
 	struct err mine;
-	int r = nl_open(NETLINK_NETFILTER, &s, e);
+	int r = nft->fd >= 0 ? 0 : nl_open(NETLINK_NETFILTER, nft, e);
 
 	if (r < 0)
 		return r == -EPROTONOSUPPORT ? 0 : r;
 	nft_begin(&b);
 	nft_del_chain(&b, TABLE->family, TABLE->name, ifb);
-	r = nft_commit(&s, &b, &mine);
+	r = nft_commit(nft, &b, &mine);
 	if (r == -ENOENT || r == -EOPNOTSUPP)
 		return 0;
 	if (r < 0)

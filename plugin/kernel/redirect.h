@@ -28,8 +28,9 @@
 int redirect_add(struct nl_sock *route, const char *from, int from_index, const char *ifb,
                  int ifb_index, struct err *e);
 
-/* redirect_del() - Remove the chain of an ifb device; 0 also if there is none. (A filter goes with its link.) */
-int redirect_del(const char *ifb, struct err *e);
+/* redirect_del() - Remove the chain of an ifb device; 0 also if there is none. (A filter goes with its link.) @nft is opened if
+ * it is not. */
+int redirect_del(struct nl_sock *nft, const char *ifb, struct err *e);
 
 /* redirect_check() - Is it there, either way, ours or upstream's? 1, 0 or -errno. */
 int redirect_check(struct nl_sock *route, int from_index, const char *ifb, int ifb_index,

@@ -96,7 +96,7 @@ struct policy_fill {
 	const void *set; /* of the message being built; NULL: none */
 	bool bridge;     /* it is in the other table */
 	uint16_t msg, flags;
-	size_t list;     /* its open list */
+	size_t list; /* its open list */
 	int r;
 	struct err e;
 };
@@ -116,8 +116,6 @@ void policy_fill_block(struct policy_fill *f, const struct ip_addr *first,
 void policy_fill_peer(struct policy_fill *f, const struct ip_addr *addr, uint32_t class);
 /* policy_fill_pod() - A pod of this node. @guard: its source check too. */
 void policy_fill_pod(struct policy_fill *f, const struct policy_pod *pod, bool guard);
-/* policy_fill_take() - Take out what policy_fill_pod() put in: the same pod, or the whole transaction is ENOENT. */
-void policy_fill_take(struct policy_fill *f, const struct policy_pod *pod, bool guard);
 /* policy_fill_end() - Send the rest. 0; -EEXIST if an address is there already with something else; -ENOENT if there are no such tables; or
  * another -errno. */
 int policy_fill_end(struct policy_fill *f, struct err *e);
@@ -134,8 +132,7 @@ int ruleset_policy_take_pod(struct nl_sock *s, enum policy_place place,
                             const struct policy_pod *pod, struct err *e);
 /* ruleset_policy_has_pod() - Is it in the side, exactly so? 1, 0 with what is missing or different (static text), or -errno. */
 int ruleset_policy_has_pod(struct nl_sock *s, enum policy_place place, unsigned int side,
-                           const struct policy_pod *pod, const char **ret_missing,
-                           struct err *e);
+                           const struct policy_pod *pod, const char **ret_missing, struct err *e);
 /* ruleset_policy_each_pod() - Addresses of pods of this node, in a side, with their owners. */
 int ruleset_policy_each_pod(struct nl_sock *s, unsigned int side,
                             int (*fn)(const struct ip_addr *addr, const char *owner, void *arg,

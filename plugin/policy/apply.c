@@ -423,7 +423,9 @@ static int put_in_force(struct run *run, struct err *e)
 
 	if (r == 0 && (run->nftables || run->defer))
 		r = nft->commit(nft->arg, e);
-	return r < 0 || run->nftables ? r : datapath_install(&run->d, run->image.bytes, run->image.size, e);
+	return r < 0 || run->nftables
+	               ? r
+	               : datapath_install(&run->d, run->image.bytes, run->image.size, e);
 }
 
 static int judge_anew(struct run *run, struct err *e)

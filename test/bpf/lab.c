@@ -11,6 +11,7 @@
 #include "kernel/sysctl.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/pkt_cls.h>
 #include <sched.h>
@@ -242,25 +243,33 @@ void lab_apply(struct lab *lab, const struct policy *p)
 	must(datapath_raise(&lab->d, &e), &e);
 }
 
+static uint32_t buckets(const struct lab *lab)
+{
+	struct bpf_map_info info;
+
+	cr_assert(sys_map_info(lab->d.flow, &info) == 0);
+	return info.max_entries;
+}
+
 size_t lab_flows(const struct lab *lab)
 {
-	struct flow_key key, next;
+	struct flow_bucket b;
 	size_t n = 0;
-	int r = sys_map_next(lab->d.flow, NULL, &key);
 
-	for (; r == 0; n++) {
-		r = sys_map_next(lab->d.flow, &key, &next);
-		key = next;
+	for (uint32_t i = buckets(lab); i-- > 0;) {
+		cr_assert(sys_map_lookup(lab->d.flow, &i, &b) == 0);
+		for (size_t k = 0; k < FLOW_WAYS; k++)
+			n += b.tag[k] != 0;
 	}
 	return n;
 }
 
 void lab_forget_flows(const struct lab *lab)
 {
-	struct flow_key key;
+	static const struct flow_bucket nothing;
 
-	while (sys_map_next(lab->d.flow, NULL, &key) == 0)
-		(void)sys_map_delete(lab->d.flow, &key);
+	for (uint32_t i = buckets(lab); i-- > 0;)
+		cr_assert(sys_map_update(lab->d.flow, &i, &nothing, BPF_F_LOCK) == 0);
 }
 
 /* ---- packets ---- */
@@ -283,8 +292,12 @@ struct ran lab_run(const struct lab *lab, bool from_pod, enum who pod, uint32_t 
 	attr.test.ctx_out = (uint64_t)(uintptr_t)&out;
 	attr.test.ctx_size_out = sizeof(out);
 	attr.test.repeat = repeat;
-	cr_assert(syscall(SYS_bpf, BPF_PROG_TEST_RUN, &attr, sizeof(attr)) == 0, "BPF_PROG_TEST_RUN, %zu bytes: %m",
-	          f->len);
+	if (syscall(SYS_bpf, BPF_PROG_TEST_RUN, &attr, sizeof(attr)) < 0) {
+		/* Newer kernels take no frame without a whole IP header. */
+		cr_assert(errno == EINVAL && f->len < 54, "BPF_PROG_TEST_RUN, %zu bytes: %m", f->len);
+		r.verdict = DROPPED;
+		return r;
+	}
 	r.mark = out.mark;
 	r.ns = attr.test.duration;
 	memcpy(r.dst_mac, after, 6);

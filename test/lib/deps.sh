@@ -3,7 +3,8 @@
 # deps.sh - install the Debian packages that are missing: deps.sh GROUP...
 #	or unpack the source of one: deps.sh source PACKAGE FOLDER
 #
-# GROUP is build (what `make` needs), check (what the tests need) or lint. When nothing is missing this
+# GROUP is build (what `make` needs), check (what the tests need), lint, dist (what runs programs of other processors) or the
+# triplet of a processor (what compiles for it). When nothing is missing this
 # costs one dpkg-query. Otherwise root installs, without recommended packages; others are told what to
 # run. Nothing that is installed here is started: neither the tests nor the product need a service, and a
 # container runtime's daemon could change the machine's network. (Debian enables containerd for the
@@ -17,6 +18,11 @@ declare -A packages=(
 		golang-github-appc-cni-dev nftables iptables iproute2 iputils-ping ethtool conntrack
 		tcpdump strace jq procps util-linux busybox hyperfine dbus-daemon dbus-bin python3-dbus
 		python3-gi"
+	[dist]="qemu-user"
+	[aarch64-linux-gnu]="gcc-aarch64-linux-gnu linux-libc-dev-arm64-cross"
+	[arm-linux-gnueabihf]="gcc-arm-linux-gnueabihf linux-libc-dev-armhf-cross"
+	[riscv64-linux-gnu]="gcc-riscv64-linux-gnu linux-libc-dev-riscv64-cross"
+	[x86_64-linux-gnu]="gcc-x86-64-linux-gnu linux-libc-dev-amd64-cross"
 	[lint]="clang-format clang-tidy cppcheck shellcheck mandoc"
 )
 # Package lists older than this are fetched anew before anything is installed.
@@ -97,14 +103,14 @@ fetch_source()
 	mv "$work/source" "$folder"
 }
 
-[ $# -gt 0 ] || die "usage: deps.sh build|check|lint ..., deps.sh source PACKAGE FOLDER"
+[ $# -gt 0 ] || die "usage: deps.sh build|check|lint|dist|TRIPLET ..., deps.sh source PACKAGE FOLDER"
 if [ "$1" = source ]; then
 	[ $# -eq 3 ] || die "usage: deps.sh source PACKAGE FOLDER"
 	fetch_source "$2" "$(realpath -m "$3")"
 	exit 0
 fi
 for group; do
-	[ -n "${packages[$group]:-}" ] || die "unknown group '$group' (build, check, lint)"
+	[ -n "${packages[$group]:-}" ] || die "unknown group '$group' (${!packages[*]})"
 done
 command -v dpkg-query > /dev/null || die "this is not Debian: install by hand what $0 lists"
 

@@ -99,6 +99,7 @@ Test(net_tc, redirect)
 	struct nl_batch b;
 	struct space s;
 	struct err e = { 0 };
+	struct nl_sock nft = { .fd = -1 };
 	int host, ifb, other;
 
 	space_open(&s);
@@ -119,8 +120,8 @@ Test(net_tc, redirect)
 	ok(redirect_add(&s.node, SPACE_HOST, host, "bwp0", other, &e), &e);
 	cr_assert_eq(redirect_check(&s.node, host, "bwp0", other, &e), 1, "replaced: found %s",
 	             e.msg);
-	ok(redirect_del("bwp0", &e), &e);
-	ok(redirect_del("bwp0", &e), &e);
+	ok(redirect_del(&nft, "bwp0", &e), &e);
+	ok(redirect_del(&nft, "bwp0", &e), &e);
 	cr_assert_eq(redirect_check(&s.node, host, "bwp0", other, &e), 0, "after removal");
 
 	/* The filter, with clsact there already and not. */

@@ -93,7 +93,9 @@ used()
 used_before()
 {
 	used
-	verb ADD > "$work/node/out" && verb DEL > "$work/node/out" || cat "$work/node/out"
+	if ! verb ADD > "$work/node/out" || ! verb DEL > "$work/node/out"; then
+		cat "$work/node/out"
+	fi
 }
 
 # undo_success FRESH - an ADD succeeded in spite of its fault: after DEL nothing of the pod is left
