@@ -42,9 +42,9 @@
 #define CNIDA_MARK_HAIRPIN 0x00200000U
 
 #ifdef __bpf__
-#define MAP_LOCK struct bpf_spin_lock
+#	define MAP_LOCK struct bpf_spin_lock
 #else
-#define MAP_LOCK __u32
+#	define MAP_LOCK __u32
 #endif
 
 struct in6 {
@@ -60,7 +60,7 @@ struct control {
 	__u64 generation; /* of the boot clock in ns: never seen before */
 	__u32 flags;
 	__u32 image_size; /* bytes that images of the loaded programs have */
-	__u64 hash[6];	  /* secret odd numbers: nobody can aim at a bucket of the table of flows */
+	__u64 hash[6];    /* secret odd numbers: nobody can aim at a bucket of the table of flows */
 };
 
 /* ---- cnida_endpoint ---- */
@@ -84,9 +84,9 @@ struct endpoint_slot {
  */
 struct endpoint {
 	MAP_LOCK lock; /* the kernel's; 0 in user space */
-	__u32 ifindex;	   /* host side of the veth */
-	__u8 mac[6];	   /* of the pod's interface */
-	__u8 host_mac[6];  /* what the pod's frames to the host carry: the bridge's, or the host veth's (ptp) */
+	__u32 ifindex; /* host side of the veth */
+	__u8 mac[6];   /* of the pod's interface */
+	__u8 host_mac[6]; /* what the pod's frames to the host carry: the bridge's, or the host veth's (ptp) */
 	__u32 flags;
 	struct endpoint_slot slot[2]; /* by parity of the image */
 };
@@ -113,21 +113,22 @@ struct flow_key {
 	__u32 pad2;
 } __attribute__((aligned(8)));
 
-#define FLOW_INITIATOR 1U /* the side that opened it: 0 or 1 */
-#define FLOW_EGRESS    2U /* the initiator's egress rules allowed it */
-#define FLOW_INGRESS   4U /* the responder's ingress rules allowed it */
-#define FLOW_HOST      8U /* came through the host stack: replies must go back that way */
+#define FLOW_INITIATOR 1U  /* the side that opened it: 0 or 1 */
+#define FLOW_EGRESS    2U  /* the initiator's egress rules allowed it */
+#define FLOW_INGRESS   4U  /* the responder's ingress rules allowed it */
+#define FLOW_HOST      8U  /* came through the host stack: replies must go back that way */
 #define FLOW_DEFERRED  16U /* egress is judged after DNAT, packet by packet */
 #define FLOW_NODE      32U /* opened by the node itself, or a pod's way to itself through a Service */
-#define FLOW_DENIED    64U /* was allowed, until the policy changed: nothing passes but what opens it anew */
-#define FLOW_SHAPED    128U /* never handed over directly: one end has ENDPOINT_SHAPED */
+#define FLOW_DENIED \
+	64U /* was allowed, until the policy changed: nothing passes but what opens it anew */
+#define FLOW_SHAPED 128U /* never handed over directly: one end has ENDPOINT_SHAPED */
 
 /* Idle limits in ticks, which are 2^shift jiffies: about a second. */
 struct times {
 	__u32 shift;
-	__u32 stream;	/* TCP, SCTP: 24 hours */
+	__u32 stream;   /* TCP, SCTP: 24 hours */
 	__u32 datagram; /* UDP and others: 180 seconds */
-	__u32 echo;	/* ICMP: 60 seconds */
+	__u32 echo;     /* ICMP: 60 seconds */
 	__u32 fragment; /* 30 seconds */
 };
 
@@ -170,7 +171,7 @@ struct flow_slot {
 
 struct flow_bucket {
 	MAP_LOCK lock;
-	__u32 sequence;	      /* odd: being written */
+	__u32 sequence;       /* odd: being written */
 	__u32 tag[FLOW_WAYS]; /* of the key's hash; 0: empty */
 	__u32 seen[FLOW_WAYS]; /* tick, see struct times: written at most once in each. (struct flow has it in copies only.) */
 	struct flow_slot slot[FLOW_WAYS];
@@ -194,10 +195,11 @@ struct image_header {
 	__u32 size;   /* bytes in use */
 	__u32 parity; /* which slot of the endpoints belongs to this image */
 	__u32 pad;
-	struct image_table cells;  /* hash: struct image_cell, linear probing, at most IMAGE_PROBES */
+	struct image_table cells; /* hash: struct image_cell, linear probing, at most IMAGE_PROBES */
 	struct image_table ranges; /* struct image_range */
 	struct image_table hosts;  /* hash: struct image_host: pods of other nodes */
-	struct image_table blocks4; /* struct image_block4, sorted by first, from 0.0.0.0 on without a gap */
+	struct image_table
+		blocks4; /* struct image_block4, sorted by first, from 0.0.0.0 on without a gap */
 	struct image_table blocks6; /* struct image_block6, likewise */
 };
 

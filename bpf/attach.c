@@ -93,8 +93,8 @@ static int is_ours(uint32_t id, const char *name, uint32_t pods, int *ret_fd)
 }
 
 /* Our program at a hook: 1 and its descriptor, 0, or -errno. *ret_tcx: is it there by tcx? */
-static int find(const struct datapath *d, struct nl_sock *route, int ifindex, const struct hook *hook,
-                int *ret_fd, bool *ret_tcx, struct err *e)
+static int find(const struct datapath *d, struct nl_sock *route, int ifindex,
+                const struct hook *hook, int *ret_fd, bool *ret_tcx, struct err *e)
 {
 	uint32_t ids[SYS_PROGS_MAX] = { 0 }, pods = map_id(d->endpoint);
 	int64_t id = clsact_find(route, ifindex, hook->ingress, e);
@@ -131,7 +131,8 @@ static int detach_one(const struct datapath *d, struct nl_sock *route, int ifind
 	if (!tcx)
 		return clsact_detach(route, ifindex, hook->ingress, e);
 	r = sys_tcx_detach(fd, (uint32_t)ifindex, hook->tcx);
-	return r < 0 && r != -ENOENT ? err_sys(e, -r, "detach %s from link %d", hook->prog, ifindex) : 0;
+	return r < 0 && r != -ENOENT ? err_sys(e, -r, "detach %s from link %d", hook->prog, ifindex)
+	                             : 0;
 }
 
 int datapath_detach(const struct datapath *d, struct nl_sock *route, int ifindex, struct err *e)

@@ -26,11 +26,11 @@
 #include <stdint.h>
 
 #define DATAPATH_LOCK_DIR "/run/cnida"
-#define DATAPATH_LOCK	  "bpf.lock"
+#define DATAPATH_LOCK     "bpf.lock"
 
 struct datapath {
 	int control, endpoint, policy, flow; /* maps */
-	int from_pod, to_pod;		     /* programs */
+	int from_pod, to_pod;                /* programs */
 	int lock;
 };
 

@@ -12,8 +12,8 @@
 #include "bpf/parse.h"
 
 /* The protocol's header at @off. @len: payload that is left, by the IP header. */
-inline_always int chain_l4(struct __sk_buff *skb, struct packet *p, __u32 off, __u32 len, __u32 proto,
-			   __u32 v6, int quoted, struct l4 *l)
+inline_always int chain_l4(struct __sk_buff *skb, struct packet *p, __u32 off, __u32 len,
+                           __u32 proto, __u32 v6, int quoted, struct l4 *l)
 {
 	__u32 word[4] = { 0, 0, 0, 0 };
 	__u32 room = 16;
@@ -25,8 +25,8 @@ inline_always int chain_l4(struct __sk_buff *skb, struct packet *p, __u32 off, _
 		if (bpf_skb_load_bytes(skb, off, word, 8) < 0)
 			return PARSE_DROP;
 	}
-	return parse_l4(l, (const __u8 *)word, room, len, proto, v6,
-			(p->flags & PACKET_FIRST) != 0, quoted);
+	return parse_l4(l, (const __u8 *)word, room, len, proto, v6, (p->flags & PACKET_FIRST) != 0,
+	                quoted);
 }
 
 struct chain {
@@ -91,7 +91,8 @@ verified_once int parse_chain(struct __sk_buff *skb, struct packet *p, __u32 off
 	__u32 word[2];
 	struct l4 l;
 
-	if (!p || bpf_skb_load_bytes(skb, off, word, sizeof(word)) < 0 || bpf_ntohl(word[0]) >> 28 != 6 ||
+	if (!p || bpf_skb_load_bytes(skb, off, word, sizeof(word)) < 0 ||
+	    bpf_ntohl(word[0]) >> 28 != 6 ||
 	    bpf_skb_load_bytes(skb, off + 8, addr, sizeof(addr)) < 0)
 		return PARSE_DROP;
 	c.off = off + sizeof(struct ipv6hdr);
@@ -114,7 +115,7 @@ verified_once int parse_chain(struct __sk_buff *skb, struct packet *p, __u32 off
 		return r;
 	packet_take(p, &l);
 	packet_set_key(p, halves6(addr), halves6(addr + 2), l.port, c.next, 0,
-		       packet_sorted(halves6(addr), halves6(addr + 2), l.port));
+	               packet_sorted(halves6(addr), halves6(addr + 2), l.port));
 	return r;
 }
 
@@ -126,7 +127,8 @@ verified_once int parse_quoted4(struct __sk_buff *skb, struct packet *p, __u32 o
 	struct l4 l;
 	int r;
 
-	if (!p || bpf_skb_load_bytes(skb, off, &ip, sizeof(ip)) < 0 || ip.version != 4 || ip.ihl < 5)
+	if (!p || bpf_skb_load_bytes(skb, off, &ip, sizeof(ip)) < 0 || ip.version != 4 ||
+	    ip.ihl < 5)
 		return PARSE_DROP;
 	if (bpf_ntohs(ip.frag_off) & 0x1fff)
 		return PARSE_DROP;

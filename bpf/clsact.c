@@ -16,10 +16,10 @@
 #include <linux/rtnetlink.h>
 
 #define FILTER_PRIORITY 1U
-#define FILTER_HANDLE	1U
+#define FILTER_HANDLE   1U
 
-static void begin_filter(struct nl_batch *b, uint16_t type, uint16_t flags, int ifindex, bool ingress,
-                         const char *what)
+static void begin_filter(struct nl_batch *b, uint16_t type, uint16_t flags, int ifindex,
+                         bool ingress, const char *what)
 {
 	const struct tcmsg tcm = {
 		.tcm_family = AF_UNSPEC,
@@ -37,7 +37,8 @@ static void put_filter(struct nl_batch *b, int ifindex, bool ingress, int prog)
 {
 	size_t options;
 
-	begin_filter(b, RTM_NEWTFILTER, NLM_F_CREATE, ifindex, ingress, "attach a program to a link");
+	begin_filter(b, RTM_NEWTFILTER, NLM_F_CREATE, ifindex, ingress,
+	             "attach a program to a link");
 	options = nl_nest(b, TCA_OPTIONS);
 	nl_put_u32(b, TCA_BPF_FD, (uint32_t)prog);
 	nl_put_str(b, TCA_BPF_NAME, ingress ? "cnida/from_pod" : "cnida/to_pod");

@@ -23,6 +23,8 @@
 #include "bpf/judge.h"
 #include "bpf/maps.h"
 #include "bpf/parse.h"
+#include "bpf/related.h"
+#include "bpf/scene.h"
 
 #include <linux/if_packet.h>
 #include <linux/pkt_cls.h>
@@ -43,7 +45,8 @@
 /* ---- handing packets on ---- */
 
 /* Past the bridge, routing and netfilter, straight to the other pod's interface. */
-inline_always int hand_over(struct __sk_buff *skb, const struct packet *p, __u32 ifindex, const __u8 *mac)
+inline_always int hand_over(struct __sk_buff *skb, const struct packet *p, __u32 ifindex,
+                            const __u8 *mac)
 {
 	if (!mac_eq(p->dst_mac, mac) && bpf_skb_store_bytes(skb, 0, mac, 6, 0) < 0)
 		return DROP;
@@ -69,19 +72,26 @@ static __attribute__((noinline)) int through_host(struct __sk_buff *skb, const s
 }
 
 /* A packet of a known connection, from side @from of it. */
-inline_always int from_pod_known(struct __sk_buff *skb, const struct packet *p, struct flow *f, __u32 from,
-				 __u32 switches)
+inline_always int from_pod_known(struct __sk_buff *skb, const struct packet *p, struct flow *f,
+                                 __u32 from, __u32 switches)
 {
 	const struct flow_side *to = &f->side[from ^ 1];
 
-	if (f->flags & FLOW_DEFERRED && flow_opened_by(f, from))
+	if ((f->flags & FLOW_DEFERRED) && flow_opened_by(f, from)) {
+		const struct endpoint *link = map_link(skb->ifindex);
+
+		/* Only what the host gets is judged after DNAT. */
+		if (!link || !mac_eq(p->dst_mac, link->host_mac))
+			return DROP;
 		skb->mark |= CNIDA_MARK_DEFER;
+	}
 	if (to->ifindex == 0)
 		return PASS;
 	if (f->flags & FLOW_HOST) {
 		if (!flow_opened_by(f, from))
 			return through_host(skb, p);
-		f->flags &= ~FLOW_HOST; /* the same pair of ports, now without an address translated */
+		f->flags &=
+			~FLOW_HOST; /* the same pair of ports, now without an address translated */
 		flow_store(&p->key, f);
 	}
 	if (!(switches & CONTROL_FASTPATH) || (f->flags & FLOW_SHAPED))
@@ -91,126 +101,21 @@ inline_always int from_pod_known(struct __sk_buff *skb, const struct packet *p, 
 
 /* ---- what both slow paths share ---- */
 
-inline_always void end_set(struct end *end, const struct endpoint *ep, __u32 parity)
-{
-	if (!ep) {
-		__builtin_memset(end, 0, sizeof(*end));
-		return;
-	}
-	end->ifindex = ep->ifindex;
-	end->flags = ep->flags;
-	end->class = ep->slot[parity & 1].class;
-	end->ingress = ep->slot[parity & 1].ingress;
-	end->egress = ep->slot[parity & 1].egress;
-	mac_copy(end->mac, ep->mac);
-	mac_copy(end->host_mac, ep->host_mac);
-}
-
-/* Maps take no keys but on the stack. */
-inline_always const struct endpoint *endpoint_of(const struct in6 *addr)
-{
-	const word64 *w = (const word64 *)addr;
-	__u64 key[2] = { w[0], w[1] };
-
-	return map_endpoint((const struct in6 *)key);
-}
-
-/* Reads the generation first: see abi.h. */
-inline_always int scene_set(struct scene *s, const struct packet *p)
-{
-	const struct control *c = map_control();
-	const struct image_header *image;
-
-	if (!c)
-		return 0;
-	s->generation = *(const volatile __u64 *)&c->generation;
-	s->switches = c->flags;
-	image = map_image();
-	s->image = (__u64)image;
-	s->parity = image ? image->parity : 0;
-	end_set(&s->src, endpoint_of(packet_src(p)), s->parity);
-	end_set(&s->dst, endpoint_of(packet_dst(p)), s->parity);
-	return 1;
-}
-
-inline_always int in6_eq(const struct in6 *a, const struct in6 *b)
-{
-	return a->word[3] == b->word[3] && a->word[2] == b->word[2] && a->word[1] == b->word[1] &&
-	       a->word[0] == b->word[0];
-}
-
-/* The packet that an ICMP error quotes, read over the error itself. */
-inline_always int read_quoted(struct __sk_buff *skb, struct packet *p)
-{
-	__u32 off = p->l4 + 8U;
-
-	p->flags = 0;
-	return addr_is4(packet_dst(p)) ? parse_quoted4(skb, p, off) : parse_chain(skb, p, off, 1);
-}
-
-/* An ICMP error about nothing that we know: any other packet, which no port is in. Its addresses are read again. */
-verified_once int unrelated(struct __sk_buff *skb, struct packet *p)
-{
-	word64 *w = (word64 *)p;
-	__be32 addr[8];
-	int v4;
-
-	if (!p)
-		return 0;
-	v4 = addr_is4(packet_dst(p));
-	if (bpf_skb_load_bytes(skb, ETH_HLEN + (v4 ? 12 : 8), addr, v4 ? 8 : 32) < 0)
-		return 0;
-	w[0] = v4 ? halves4(addr[0]).high : halves6(addr).high;
-	w[1] = v4 ? halves4(addr[0]).low : halves6(addr).low;
-	w[2] = v4 ? halves4(addr[1]).high : halves6(addr + 4).high;
-	w[3] = v4 ? halves4(addr[1]).low : halves6(addr + 4).low;
-	p->from = 0;
-	p->flags = PACKET_MIDDLE | PACKET_NO_FLOW;
-	p->want = WANT_OTHER;
-	p->want_back = WANT_OTHER;
-	return 0;
-}
-
-/*
- * related() - Make of an ICMP error what it is about: a packet of the quoted connection, the other way
- *
- * An error goes to the one who sent the packet that it quotes. Who reports it may be any router, but what a pod reports
- * (@sender) is about packets to itself.
- */
-verified_once int related(struct __sk_buff *skb, struct packet *p, int sender)
-{
-	__u64 src[2], dst[2];
-	__u32 want;
-
-	if (!p)
-		return 0;
-	__builtin_memcpy(src, packet_src(p), sizeof(src));
-	__builtin_memcpy(dst, packet_dst(p), sizeof(dst));
-	if (read_quoted(skb, p) != PARSE_OK || (p->flags & PACKET_LATER))
-		return unrelated(skb, p);
-	p->from ^= 1;
-	if (!in6_eq(packet_dst(p), (struct in6 *)dst) || (sender && !in6_eq(packet_src(p), (struct in6 *)src)))
-		return unrelated(skb, p);
-	want = p->want;
-	p->want = p->want_back;
-	p->want_back = want;
-	p->flags = PACKET_RELATED;
-	return 0;
-}
-
 /*
  * fits() - Has the connection's opener been judged as this program would? Replies follow.
  *
  * from_pod: what DNAT made of a connection (to_pod remembered it) was never judged by egress rules before it. to_pod:
  * what is still marked was not judged by them after it.
  */
-inline_always int fits(const struct __sk_buff *skb, const struct packet *p, const struct flow *f, int sender)
+inline_always int fits(const struct __sk_buff *skb, const struct packet *p, const struct flow *f,
+                       int sender)
 {
 	if (!flow_opened_by(f, p->from) || (f->flags & FLOW_NODE))
 		return 1;
 	if (sender)
 		return f->flags & (FLOW_EGRESS | FLOW_DEFERRED);
-	return (f->flags & FLOW_INGRESS) && (!(skb->mark & CNIDA_MARK_DEFER) || (f->flags & FLOW_EGRESS));
+	return (f->flags & FLOW_INGRESS) &&
+	       (!(skb->mark & CNIDA_MARK_DEFER) || (f->flags & FLOW_EGRESS));
 }
 
 /*
@@ -219,7 +124,7 @@ inline_always int fits(const struct __sk_buff *skb, const struct packet *p, cons
  * @sender: for from_pod. @which: flags of a flow, what is to be judged if the connection is new.
  */
 inline_always int classify(struct __sk_buff *skb, struct packet *p, struct scene *s, int sender,
-			   __u32 which, struct flow *f, __u32 *ret_ok)
+                           __u32 which, struct flow *f, __u32 *ret_ok)
 {
 	int state = FLOW_UNKNOWN, reverse = 0;
 
@@ -279,7 +184,8 @@ static __attribute__((noinline)) int is_for_node(struct __sk_buff *skb, const st
 }
 
 /* Frames without an IP address, and addresses that are nobody's: what is needed to get one. */
-static __attribute__((noinline)) int from_pod_other(struct __sk_buff *skb, const struct packet *p, int r)
+static __attribute__((noinline)) int from_pod_other(struct __sk_buff *skb, const struct packet *p,
+                                                    int r)
 {
 	const struct endpoint *link = map_link(skb->ifindex);
 	const struct image_header *image;
@@ -308,8 +214,8 @@ static __attribute__((noinline)) int from_pod_other(struct __sk_buff *skb, const
 }
 
 /* A new connection to a pod of this node. */
-inline_always int from_pod_to_local(struct __sk_buff *skb, struct packet *p, const struct scene *s, __u32 ok,
-				     struct flow *f)
+inline_always int from_pod_to_local(struct __sk_buff *skb, struct packet *p, const struct scene *s,
+                                    __u32 ok, struct flow *f)
 {
 	__u32 flags = FLOW_EGRESS | FLOW_INGRESS;
 	if (s->dst.ifindex == skb->ifindex || ok != flags)
@@ -323,8 +229,8 @@ inline_always int from_pod_to_local(struct __sk_buff *skb, struct packet *p, con
 }
 
 /* A new connection to anything else. */
-inline_always int from_pod_to_remote(struct __sk_buff *skb, struct packet *p, const struct scene *s, __u32 ok,
-				     struct flow *f)
+inline_always int from_pod_to_remote(struct __sk_buff *skb, struct packet *p, const struct scene *s,
+                                     __u32 ok, struct flow *f)
 {
 	__u32 port;
 
@@ -368,23 +274,28 @@ verified_once int from_pod_slow(struct __sk_buff *skb, struct packet *p, struct 
 	state = classify(skb, p, &s, 1, FLOW_EGRESS | FLOW_INGRESS, f, &ok);
 	if (state == FLOW_AGAIN || state == FLOW_UNRELATED)
 		return state == FLOW_AGAIN ? AGAIN : UNRELATED;
-	if (state == FLOW_REFUSED)
-		return DROP;
+	if (state == FLOW_REFUSED) /* what is for the node itself outlives every policy */
+		return flow_opened_by(f, p->from) && !s.dst.ifindex &&
+		                       mac_eq(p->dst_mac, s.src.host_mac) && is_for_node(skb, p)
+		               ? PASS
+		               : DROP;
 	if (state == FLOW_GOOD) {
 		flow_keep(p, f);
 		return from_pod_known(skb, p, f, p->from & 1, s.switches);
 	}
-	return s.dst.ifindex ? from_pod_to_local(skb, p, &s, ok, f) : from_pod_to_remote(skb, p, &s, ok, f);
+	return s.dst.ifindex ? from_pod_to_local(skb, p, &s, ok, f)
+	                     : from_pod_to_remote(skb, p, &s, ok, f);
 }
 
 /* Is everything about this packet as its connection's entry says? Then nothing else is looked at. */
-inline_always int from_pod_fits(const struct __sk_buff *skb, const struct packet *p, const struct flow *f,
-				const struct control *c)
+inline_always int from_pod_fits(const struct __sk_buff *skb, const struct packet *p,
+                                const struct flow *f, const struct control *c)
 {
 	const struct flow_side *me = &f->side[p->from & 1];
 
-	if (f->generation != c->generation || (f->flags & FLOW_DENIED) || me->ifindex != skb->ifindex ||
-	    !mac_eq(me->mac, p->src_mac) || (p->flags & PACKET_FIRST))
+	if (f->generation != c->generation || (f->flags & FLOW_DENIED) ||
+	    me->ifindex != skb->ifindex || !mac_eq(me->mac, p->src_mac) ||
+	    (p->flags & PACKET_FIRST))
 		return 0;
 	return fits(skb, p, f, 1) && (flow_opened_by(f, p->from) || !(p->flags & PACKET_OPENS));
 }
@@ -439,15 +350,15 @@ inline_always int pass_judged(struct __sk_buff *skb)
 
 /* Did a packet of a pod of this node come through the host's IP stack? A bridge says where it got a frame from. */
 inline_always int came_through_host(const struct __sk_buff *skb, __u32 src_ifindex, __u32 flags,
-				    __u32 switches)
+                                    __u32 switches)
 {
 	return src_ifindex && (skb->ingress_ifindex != src_ifindex ||
-			       ((switches & CONTROL_FASTPATH) && !(flags & FLOW_SHAPED)));
+	                       ((switches & CONTROL_FASTPATH) && !(flags & FLOW_SHAPED)));
 }
 
 /* Remember by which way a connection came, see abi.h: 1 if the entry changed. */
-inline_always int came_now_through_host(const struct __sk_buff *skb, const struct packet *p, struct flow *f,
-					__u32 switches)
+inline_always int came_now_through_host(const struct __sk_buff *skb, const struct packet *p,
+                                        struct flow *f, __u32 switches)
 {
 	if (!flow_opened_by(f, p->from) || (f->flags & FLOW_HOST) ||
 	    !came_through_host(skb, f->side[p->from & 1].ifindex, f->flags, switches))
@@ -457,7 +368,8 @@ inline_always int came_now_through_host(const struct __sk_buff *skb, const struc
 }
 
 /* Sent by the node itself. Replies must pass, so the connection is remembered. */
-inline_always int to_pod_from_node(struct __sk_buff *skb, struct packet *p, const struct scene *s, struct flow *f)
+inline_always int to_pod_from_node(struct __sk_buff *skb, struct packet *p, const struct scene *s,
+                                   struct flow *f)
 {
 	int state = flow_find(&p->key, f) ? flow_state(p, f, s) : FLOW_UNKNOWN;
 
@@ -472,8 +384,8 @@ inline_always int to_pod_from_node(struct __sk_buff *skb, struct packet *p, cons
 }
 
 /* A new connection. */
-inline_always int to_pod_new(struct __sk_buff *skb, struct packet *p, const struct scene *s, __u32 ok,
-				     struct flow *f)
+inline_always int to_pod_new(struct __sk_buff *skb, struct packet *p, const struct scene *s,
+                             __u32 ok, struct flow *f)
 {
 	__u32 flags = FLOW_INGRESS;
 
@@ -506,7 +418,8 @@ static __attribute__((noinline)) int to_pod_other(struct __sk_buff *skb)
 	image = map_image();
 	if (!link || !image)
 		return DROP;
-	return skb->ingress_ifindex == 0 || link->slot[image->parity & 1].ingress == 0 ? PASS : DROP;
+	return skb->ingress_ifindex == 0 || link->slot[image->parity & 1].ingress == 0 ? PASS
+	                                                                               : DROP;
 }
 
 verified_once int to_pod_slow(struct __sk_buff *skb, struct packet *p, struct flow *f)
@@ -547,8 +460,8 @@ verified_once int to_pod_slow(struct __sk_buff *skb, struct packet *p, struct fl
 	return pass_judged(skb);
 }
 
-inline_always int to_pod_fits(const struct __sk_buff *skb, const struct packet *p, const struct flow *f,
-			      const struct control *c)
+inline_always int to_pod_fits(const struct __sk_buff *skb, const struct packet *p,
+                              const struct flow *f, const struct control *c)
 {
 	if (f->generation != c->generation || (f->flags & FLOW_DENIED) ||
 	    f->side[(p->from & 1) ^ 1].ifindex != skb->ifindex || (p->flags & PACKET_FIRST))

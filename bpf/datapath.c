@@ -15,7 +15,7 @@
 #include <time.h>
 
 #define LOCK_TIMEOUT_MS 10000U
-#define NS_PER_S	1000000000ULL
+#define NS_PER_S        1000000000ULL
 
 static const uint32_t zero;
 
@@ -39,7 +39,7 @@ int datapath_open_pins(struct datapath *ret, struct err *e)
 			return err_sys(e, -*fds[i], "open %s", paths[i]);
 	}
 	*ret = d;
-	d = (struct datapath) DATAPATH_CLOSED;
+	d = (struct datapath)DATAPATH_CLOSED;
 	return 1;
 }
 
@@ -48,7 +48,7 @@ int datapath_open(struct datapath *ret, struct err *e)
 	_cleanup_close_ int dir = fs_opendir(DATAPATH_LOCK_DIR, 0755, e), lock = -1;
 	int r;
 
-	*ret = (struct datapath) DATAPATH_CLOSED;
+	*ret = (struct datapath)DATAPATH_CLOSED;
 	if (dir < 0)
 		return dir;
 	lock = fs_lock_shared(dir, DATAPATH_LOCK, 0600, LOCK_TIMEOUT_MS, e);
@@ -95,7 +95,8 @@ bool datapath_is_link(const struct in6 *key)
 	return key->word[0] == htonl(0xff000000) && key->word[1] == 0 && key->word[2] == 0;
 }
 
-static int put(const struct datapath *d, const struct in6 *key, const struct endpoint *ep, struct err *e)
+static int put(const struct datapath *d, const struct in6 *key, const struct endpoint *ep,
+               struct err *e)
 {
 	int r = sys_map_update(d->endpoint, key, ep, BPF_F_LOCK);
 
@@ -132,7 +133,9 @@ static int forget(const struct datapath *d, const struct in6 *key, uint32_t ifin
 	if (r <= 0 || ep.ifindex != ifindex)
 		return r < 0 ? r : 0;
 	r = sys_map_delete(d->endpoint, key);
-	return r < 0 && r != -ENOENT ? err_sys(e, -r, "remove a pod from " CNIDA_BPF_DIR "/endpoint") : 0;
+	return r < 0 && r != -ENOENT
+	               ? err_sys(e, -r, "remove a pod from " CNIDA_BPF_DIR "/endpoint")
+	               : 0;
 }
 
 int datapath_remove(const struct datapath *d, uint32_t ifindex, const struct ip_addr *addrs,
@@ -148,7 +151,8 @@ int datapath_remove(const struct datapath *d, uint32_t ifindex, const struct ip_
 	return r;
 }
 
-int datapath_get(const struct datapath *d, const struct in6 *key, struct endpoint *ret, struct err *e)
+int datapath_get(const struct datapath *d, const struct in6 *key, struct endpoint *ret,
+                 struct err *e)
 {
 	int r = sys_map_lookup(d->endpoint, key, ret);
 
@@ -305,8 +309,8 @@ int datapath_install(const struct datapath *d, const void *image, size_t size, s
 		return r;
 	if (size > c.image_size || size < sizeof(struct image_header))
 		return err_set(e, CNI_E_INTERNAL, EFBIG,
-		               "a policy image of %zu bytes does not fit: the datapath has %u", size,
-		               c.image_size);
+		               "a policy image of %zu bytes does not fit: the datapath has %u",
+		               size, c.image_size);
 	return put_image(d, image, size, c.image_size, e);
 }
 

@@ -16,109 +16,33 @@
 #ifndef CNIDA_BPF_FLOW_H
 #define CNIDA_BPF_FLOW_H
 
-#include "bpf/judge.h"
-#include "bpf/maps.h"
 #include "bpf/parse.h"
+#include "bpf/scene.h"
 #include "bpf/table.h"
-
-/* What is known about one end of a packet's connection: its endpoint, read once, with the slot of the image in force. */
-struct end {
-	__u32 ifindex; /* 0: not a pod of this node */
-	__u32 flags;
-	__u32 class, ingress, egress;
-	__u8 mac[6], host_mac[6];
-};
-
-/* A packet's surroundings in the slow path. No pointers to maps: such a struct can go to a function that is verified once. */
-struct scene {
-	__u64 generation; /* read before the image */
-	__u64 image;	  /* address of the one in force; 0: no policy was ever applied */
-	__u32 switches;	  /* of struct control */
-	__u32 parity;
-	struct end src, dst;
-};
 
 inline_always int flow_opened_by(const struct flow *f, __u32 side)
 {
 	return (f->flags & FLOW_INITIATOR) == side;
 }
 
-inline_always int mac_eq(const __u8 *a, const __u8 *b)
-{
-	return *(const __u16 *)a == *(const __u16 *)b && *(const __u16 *)(a + 2) == *(const __u16 *)(b + 2) &&
-	       *(const __u16 *)(a + 4) == *(const __u16 *)(b + 4);
-}
-
-inline_always void mac_copy(__u8 *to, const __u8 *from)
-{
-	*(__u16 *)to = *(const __u16 *)from;
-	*(__u16 *)(to + 2) = *(const __u16 *)(from + 2);
-	*(__u16 *)(to + 4) = *(const __u16 *)(from + 4);
-}
-
-/* What the rules of one end say about the other; an end that is not a pod of this node is judged elsewhere. */
-inline_always int scene_allows(const struct scene *s, const struct packet *p, const void *image, int subject_is_dst,
-			       int ingress, __u32 want)
-{
-	const struct end *subject = subject_is_dst ? &s->dst : &s->src;
-	const struct end *peer = subject_is_dst ? &s->src : &s->dst;
-	const struct in6 *addr = subject_is_dst ? packet_src(p) : packet_dst(p);
-	__u32 set = ingress ? subject->ingress : subject->egress;
-
-	if (subject->ifindex == 0 || set == 0)
-		return 1;
-	return judge(image, set, peer->ifindex ? peer->class : host_class(image, addr), addr, want);
-}
-
-#define VERDICT_AGAIN 0x80000000U /* the image was replaced meanwhile */
-
-/*
- * scene_verdict() - Which of the two directions' rules allow it: FLOW_EGRESS, FLOW_INGRESS, both
- * @reverse:	the connection was opened by the packet's receiver
- * @which:	flags of a flow: those directions are judged
- *
- * When the first that is needed says no, the other is not asked. The image cannot be an argument of a function that is verified once,
- * so it is looked up again: if it is not the one to which the scene's slots belong the answer is VERDICT_AGAIN. (An
- * address is not used again while a program runs that has seen it.)
- */
-verified_once __u32 scene_verdict(const struct scene *s, const struct packet *p, __u32 reverse, __u32 which)
-{
-	const void *image = map_image();
-	__u32 ok = 0, want;
-
-	if (!s || !p || !image || (__u64)image != s->image)
-		return VERDICT_AGAIN;
-	want = reverse ? p->want_back : p->want;
-	for (__u32 i = 0; i < 2; i++) {
-		__u32 bit = i ? FLOW_INGRESS : FLOW_EGRESS;
-
-		if (!(which & (i ? FLOW_INGRESS : FLOW_EGRESS | FLOW_DEFERRED)))
-			continue;
-		if (scene_allows(s, p, image, (i ^ reverse) & 1, (int)i, want))
-			ok |= bit;
-		else if (!(which & FLOW_DEFERRED))
-			break;
-	}
-	return ok;
-}
-
 enum flow_state {
-	FLOW_UNKNOWN,  /* the packet is to be judged as a new connection */
-	FLOW_GOOD,     /* the packet belongs to it */
-	FLOW_REFUSED,  /* the packet is to be dropped */
-	FLOW_DOUBTFUL, /* the connection is to be judged again, see flow_settle() */
+	FLOW_UNKNOWN,   /* the packet is to be judged as a new connection */
+	FLOW_GOOD,      /* the packet belongs to it */
+	FLOW_REFUSED,   /* the packet is to be dropped */
+	FLOW_DOUBTFUL,  /* the connection is to be judged again, see flow_settle() */
 	FLOW_UNRELATED, /* an ICMP error about a connection that is not known */
-	FLOW_AGAIN,    /* the policy was replaced meanwhile: begin anew */
+	FLOW_AGAIN,     /* the policy was replaced meanwhile: begin anew */
 };
 
 /* flow_state() - Does this entry hold for this packet now? */
-static __attribute__((noinline)) int flow_state(const struct packet *p, const struct flow *f, const struct scene *s)
+static __attribute__((noinline)) int flow_state(const struct packet *p, const struct flow *f,
+                                                const struct scene *s)
 {
 	const struct flow_side *src = &f->side[p->from & 1], *dst = &f->side[(p->from & 1) ^ 1];
 	int reverse = !flow_opened_by(f, p->from);
 
-	if (flow_tick() - f->seen > flow_idle(p->key.proto) ||
-	    src->ifindex != s->src.ifindex || dst->ifindex != s->dst.ifindex)
+	if (flow_tick() - f->seen > flow_idle(p->key.proto) || src->ifindex != s->src.ifindex ||
+	    dst->ifindex != s->dst.ifindex)
 		goto gone;
 	if ((p->flags & PACKET_OPENS) && (reverse || (f->flags & FLOW_DENIED)))
 		return FLOW_UNKNOWN;
@@ -187,7 +111,8 @@ static __attribute__((noinline)) void flow_remember_fragment(struct packet *p, c
 }
 
 /* flow_open() - Remember that the packet's connection was allowed. *f is scratch: the caller's, as the stack is short. */
-static __attribute__((noinline)) void flow_open(struct packet *p, const struct scene *s, __u32 flags, struct flow *f)
+static __attribute__((noinline)) void flow_open(struct packet *p, const struct scene *s,
+                                                __u32 flags, struct flow *f)
 {
 	f->generation = s->generation;
 	f->seen = flow_tick();

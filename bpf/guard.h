@@ -23,9 +23,9 @@
 
 #include "bpf/flow.h"
 
-#define ICMP6_MLD_QUERY	   130
+#define ICMP6_MLD_QUERY    130
 #define ICMP6_MLD_REPORT   131
-#define ICMP6_MLD_DONE	   132
+#define ICMP6_MLD_DONE     132
 #define ICMP6_ROUTER_SOL   133
 #define ICMP6_NEIGHBOR_SOL 135
 #define ICMP6_NEIGHBOR_ADV 136
@@ -80,8 +80,8 @@ inline_always int arp_is_honest(struct __sk_buff *skb, const struct endpoint *li
 
 	if (bpf_skb_load_bytes(skb, ETH_HLEN, &arp, sizeof(arp)) < 0)
 		return 0;
-	if (arp.hardware != bpf_htons(1) || arp.protocol != bpf_htons(ETH_P_IP) || arp.hardware_len != 6 ||
-	    arp.protocol_len != 4 || !mac_eq(arp.sender_mac, link->mac))
+	if (arp.hardware != bpf_htons(1) || arp.protocol != bpf_htons(ETH_P_IP) ||
+	    arp.hardware_len != 6 || arp.protocol_len != 4 || !mac_eq(arp.sender_mac, link->mac))
 		return 0;
 	sender.word[0] = 0;
 	sender.word[1] = 0;
@@ -131,7 +131,8 @@ inline_always int ndp_is_honest(struct __sk_buff *skb, const struct packet *p)
 
 inline_always int dhcp_ports(const struct packet *p, __u32 from, __u32 to)
 {
-	return p->want == ((__u32)IPPROTO_UDP << 16 | to) && p->want_back == ((__u32)IPPROTO_UDP << 16 | from);
+	return p->want == ((__u32)IPPROTO_UDP << 16 | to) &&
+	       p->want_back == ((__u32)IPPROTO_UDP << 16 | from);
 }
 
 inline_always void dhcp_key(struct flow_key *ret, __u32 port, __u32 ifindex)
@@ -145,10 +146,12 @@ inline_always void dhcp_key(struct flow_key *ret, __u32 port, __u32 ifindex)
 /* Server port that a pod's request to everybody is for, 0 if it is none. */
 inline_always __u32 dhcp_asks(const struct packet *p, const struct in6 *dst)
 {
-	if (dhcp_ports(p, PORT_DHCP_CLIENT, PORT_DHCP_SERVER) && addr_is4(dst) && dst->word[3] == 0xffffffff)
+	if (dhcp_ports(p, PORT_DHCP_CLIENT, PORT_DHCP_SERVER) && addr_is4(dst) &&
+	    dst->word[3] == 0xffffffff)
 		return PORT_DHCP_SERVER;
-	if (dhcp_ports(p, PORT_DHCP6_CLIENT, PORT_DHCP6_SERVER) && dst->word[0] == bpf_htonl(0xff020000) &&
-	    dst->word[1] == 0 && dst->word[2] == 0 && dst->word[3] == bpf_htonl(0x00010002))
+	if (dhcp_ports(p, PORT_DHCP6_CLIENT, PORT_DHCP6_SERVER) &&
+	    dst->word[0] == bpf_htonl(0xff020000) && dst->word[1] == 0 && dst->word[2] == 0 &&
+	    dst->word[3] == bpf_htonl(0x00010002))
 		return PORT_DHCP6_SERVER;
 	return 0;
 }

@@ -14,7 +14,8 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-#define JUDGE_STEPS 18 /* of a binary search: 2^17 entries of 8 bytes are an image of 1 MB, the largest */
+#define JUDGE_STEPS \
+	18 /* of a binary search: 2^17 entries of 8 bytes are an image of 1 MB, the largest */
 
 /* The entry of @size bytes (a power of two) at @off. */
 inline_always const void *image_at(const void *image, __u32 off, __u32 size)
@@ -78,7 +79,8 @@ inline_always int list_holds(const struct image_header *h, __u32 at, __u32 n, __
 }
 
 /* Does the set allow peers of this very class? */
-static __attribute__((noinline)) int cell_allows(const void *image, __u32 set, __u32 class, __u32 want)
+static __attribute__((noinline)) int cell_allows(const void *image, __u32 set, __u32 class,
+                                                 __u32 want)
 {
 	const struct image_header *h = image;
 	__u32 slot = image_hash(set, class), places = h->cells.n, first = 0, n = 0;
@@ -87,8 +89,9 @@ static __attribute__((noinline)) int cell_allows(const void *image, __u32 set, _
 		return 0;
 	/* What is found is carried out of the loop: the verifier walks what comes after it once, not eight times. */
 	for (__u32 i = 0; i < IMAGE_PROBES; i++) {
-		const struct image_cell *c = image_at(
-			h, h->cells.offset + ((slot + i) & (places - 1)) * sizeof(*c), sizeof(*c));
+		const struct image_cell *c =
+			image_at(h, h->cells.offset + ((slot + i) & (places - 1)) * sizeof(*c),
+		                 sizeof(*c));
 
 		if (c->set == 0)
 			break;
@@ -146,8 +149,8 @@ inline_always int addr_is4(const struct in6 *a)
 
 static __attribute__((noinline)) __u32 block_class(const void *image, const struct in6 *addr)
 {
-	return addr_is4(addr) ? block4_class(image, bpf_ntohl(addr->word[3])) :
-				block6_class(image, addr);
+	return addr_is4(addr) ? block4_class(image, bpf_ntohl(addr->word[3]))
+	                      : block6_class(image, addr);
 }
 
 /* Class of a pod of another node, 0 if the address is nobody's. */
@@ -161,7 +164,8 @@ static __attribute__((noinline)) __u32 host_class(const void *image, const struc
 	slot = image_hash_in6(addr);
 	for (__u32 i = 0; i < IMAGE_PROBES; i++) {
 		const struct image_host *e =
-			image_at(h, h->hosts.offset + ((slot + i) & (n - 1)) * sizeof(*e), sizeof(*e));
+			image_at(h, h->hosts.offset + ((slot + i) & (n - 1)) * sizeof(*e),
+		                 sizeof(*e));
 
 		if (e->class == 0)
 			return 0;
@@ -178,7 +182,7 @@ static __attribute__((noinline)) __u32 host_class(const void *image, const struc
  * @want:	protocol << 16 | port
  */
 static __attribute__((noinline)) int judge(const void *image, __u32 set, __u32 class,
-					   const struct in6 *addr, __u32 want)
+                                           const struct in6 *addr, __u32 want)
 {
 	if (set == 0)
 		return 1;

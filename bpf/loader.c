@@ -29,18 +29,18 @@
 #include <time.h>
 #include <unistd.h>
 
-#define BPFFS		"/sys/fs/bpf"
-#define BPFFS_MAGIC	0xcafe4a11U
-#define NEW_DIR		CNIDA_BPF_ROOT "/new"
-#define OLD_DIR		CNIDA_BPF_ROOT "/old"
-#define COMPLETE	"complete"
+#define BPFFS           "/sys/fs/bpf"
+#define BPFFS_MAGIC     0xcafe4a11U
+#define NEW_DIR         CNIDA_BPF_ROOT "/new"
+#define OLD_DIR         CNIDA_BPF_ROOT "/old"
+#define COMPLETE        "complete"
 #define LOCK_TIMEOUT_MS 20000U
-#define IMAGE_MIN	4096U
-#define IMAGE_MAX	(1U << 20) /* JUDGE_STEPS */
-#define TABLE_MAX	(1U << 20)
-#define PATH_BYTES	128
-#define LOG_MAX		400
-#define NS_PER_S	1000000000ULL
+#define IMAGE_MIN       4096U
+#define IMAGE_MAX       (1U << 20) /* JUDGE_STEPS */
+#define TABLE_MAX       (1U << 20)
+#define PATH_BYTES      128
+#define LOG_MAX         400
+#define NS_PER_S        1000000000ULL
 
 /* Seconds after which a connection without packets is forgotten. */
 #define IDLE_STREAM   86400ULL
@@ -51,8 +51,8 @@
 /* What libbpf says goes into our error, the end of it. No threads: one place is enough. */
 static char log_text[LOG_MAX];
 
-static __attribute__((format(printf, 2, 0))) int keep_log(enum libbpf_print_level level, const char *format,
-							  va_list ap)
+static __attribute__((format(printf, 2, 0))) int keep_log(enum libbpf_print_level level,
+                                                          const char *format, va_list ap)
 {
 	char line[LOG_MAX];
 	size_t old, len;
@@ -77,8 +77,8 @@ static __attribute__((format(printf, 2, 0))) int keep_log(enum libbpf_print_leve
 
 static int bpf_error(struct err *e, int r, const char *what)
 {
-	return err_set(e, CNI_E_INTERNAL, -r, "%s: %s%s%s", what, strerror(-r), log_text[0] ? ": " : "",
-	               log_text);
+	return err_set(e, CNI_E_INTERNAL, -r, "%s: %s%s%s", what, strerror(-r),
+	               log_text[0] ? ": " : "", log_text);
 }
 
 /* ---- folders ---- */
@@ -99,7 +99,8 @@ static bool is_bpffs(void)
 
 static int need_bpffs(struct err *e)
 {
-	if (!is_bpffs() && mount("bpf", BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=700") < 0)
+	if (!is_bpffs() &&
+	    mount("bpf", BPFFS, "bpf", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=700") < 0)
 		return err_sys(e, errno, "mount bpffs at " BPFFS);
 	if (mkdir(CNIDA_BPF_ROOT, 0700) < 0 && errno != EEXIST)
 		return err_sys(e, errno, "create " CNIDA_BPF_ROOT);
@@ -190,13 +191,14 @@ static int check_conf(const struct loader_conf *c, struct err *e)
 	if (c->image_size < IMAGE_MIN || c->image_size > IMAGE_MAX ||
 	    (c->image_size & (c->image_size - 1)) != 0)
 		return err_set(e, CNI_E_CONFIG, EINVAL,
-		               "policy image size %u is no power of two from %u to %u", c->image_size,
-		               IMAGE_MIN, IMAGE_MAX);
+		               "policy image size %u is no power of two from %u to %u",
+		               c->image_size, IMAGE_MIN, IMAGE_MAX);
 	if (c->max_flows < 1 || c->max_flows > TABLE_MAX || c->max_endpoints < 1 ||
 	    c->max_endpoints > TABLE_MAX)
-		return err_set(e, CNI_E_CONFIG, EINVAL,
-		               "sizes of the tables of flows (%u) and pods (%u) must be from 1 to %u",
-		               c->max_flows, c->max_endpoints, TABLE_MAX);
+		return err_set(
+			e, CNI_E_CONFIG, EINVAL,
+			"sizes of the tables of flows (%u) and pods (%u) must be from 1 to %u",
+			c->max_flows, c->max_endpoints, TABLE_MAX);
 	return 0;
 }
 
@@ -207,7 +209,8 @@ static struct times times_of_kernel(void)
 	uint64_t hz = 250, second;
 	struct times t = { 0 };
 
-	if (clock_getres(CLOCK_MONOTONIC_COARSE, &jiffy) == 0 && jiffy.tv_sec == 0 && jiffy.tv_nsec > 0)
+	if (clock_getres(CLOCK_MONOTONIC_COARSE, &jiffy) == 0 && jiffy.tv_sec == 0 &&
+	    jiffy.tv_nsec > 0)
 		hz = NS_PER_S / (uint64_t)jiffy.tv_nsec;
 	while ((2ULL << t.shift) <= hz)
 		t.shift++;
@@ -236,7 +239,8 @@ static int set_constants(struct bpf_object *o, uint32_t image_size, uint32_t buc
 	struct bpf_map *m, *constants = NULL;
 	int r;
 
-	bpf_object__for_each_map(m, o) {
+	bpf_object__for_each_map(m, o)
+	{
 		const char *name = bpf_map__name(m);
 		size_t n = strlen(name);
 
@@ -256,14 +260,16 @@ static int set_size(struct bpf_object *o, const char *map, uint32_t n)
 	return m ? bpf_map__set_max_entries(m, n) : -ENOENT;
 }
 
-static int open_object(uint32_t image_size, uint32_t buckets, struct bpf_object **ret, struct err *e)
+static int open_object(uint32_t image_size, uint32_t buckets, struct bpf_object **ret,
+                       struct err *e)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "cnida");
 	int r;
 
 	log_text[0] = '\0';
 	(void)libbpf_set_print(keep_log);
-	*ret = bpf_object__open_mem(bpf_object_start, (size_t)(bpf_object_end - bpf_object_start), &opts);
+	*ret = bpf_object__open_mem(bpf_object_start, (size_t)(bpf_object_end - bpf_object_start),
+	                            &opts);
 	if (!*ret)
 		return bpf_error(e, -errno, "read the eBPF object");
 	r = set_constants(*ret, image_size, buckets);
@@ -305,13 +311,16 @@ static int pin_object(const struct bpf_object *o, struct err *e)
 	}
 	if (r < 0)
 		return r;
-	return mkdir(NEW_DIR "/" COMPLETE, 0700) < 0 ? err_sys(e, errno, "create " NEW_DIR "/" COMPLETE) :
-						       0;
+	return mkdir(NEW_DIR "/" COMPLETE, 0700) < 0
+	               ? err_sys(e, errno, "create " NEW_DIR "/" COMPLETE)
+	               : 0;
 }
 
-static int set_control(const struct bpf_object *o, uint32_t image_size, uint32_t switches, struct err *e)
+static int set_control(const struct bpf_object *o, uint32_t image_size, uint32_t switches,
+                       struct err *e)
 {
-	const struct datapath d = { .control = bpf_object__find_map_fd_by_name(o, "cnida_control") };
+	const struct datapath d = { .control =
+		                            bpf_object__find_map_fd_by_name(o, "cnida_control") };
 	struct control c = { .image_size = image_size };
 	uint32_t zero = 0;
 	int r;
@@ -322,8 +331,8 @@ static int set_control(const struct bpf_object *o, uint32_t image_size, uint32_t
 		c.hash[i] |= 1;
 	r = sys_map_update(d.control, &zero, &c, BPF_ANY);
 
-	return r < 0 ? err_sys(e, -r, "write the datapath's switches") :
-		       datapath_set_switches(&d, switches, e);
+	return r < 0 ? err_sys(e, -r, "write the datapath's switches")
+	             : datapath_set_switches(&d, switches, e);
 }
 
 static int load(const struct loader_conf *conf, struct err *e)
@@ -466,7 +475,8 @@ static int load_over(const struct datapath *d, uint32_t old_size, uint32_t size,
 		r = pin_object(o, e);
 	/* Images of another size: the same policy goes into a map of the new kind. */
 	if (r == 0 && size != old_size)
-		r = datapath_copy_image(d, bpf_object__find_map_fd_by_name(o, "cnida_policy"), size, e);
+		r = datapath_copy_image(d, bpf_object__find_map_fd_by_name(o, "cnida_policy"), size,
+		                        e);
 	if (r == 0)
 		r = swap_dirs(e);
 	return r < 0 || size == old_size ? r : datapath_set_image_size(d, size, e);

@@ -16,15 +16,15 @@
 #include <stdint.h>
 
 struct loader_conf {
-	uint32_t max_flows;	/* connections that are known at a time; 93 bytes each, rounded up to a power of two */
+	uint32_t max_flows; /* connections that are known at a time; 93 bytes each, rounded up to a power of two */
 	uint32_t max_endpoints; /* an entry per pod and one per address of it; 128 bytes each */
-	uint32_t image_size;	/* largest policy image, bytes: a power of two, 4096 to 1 MB */
-	uint32_t switches;	/* CONTROL_* */
+	uint32_t image_size;    /* largest policy image, bytes: a power of two, 4096 to 1 MB */
+	uint32_t switches;      /* CONTROL_* */
 };
 
-#define LOADER_DEFAULTS                                                                         \
-	{                                                                                       \
-		.max_flows = 4096, .max_endpoints = 512, .image_size = 65536, .switches = 1 \
+#define LOADER_DEFAULTS                                                                     \
+	{                                                                                   \
+		.max_flows = 8192, .max_endpoints = 512, .image_size = 65536, .switches = 1 \
 	}
 
 /* loader_load() - Have the datapath: 1 if it was loaded now (then no image is in force, and nothing passes), 0 if it was there, -errno. */

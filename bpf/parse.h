@@ -25,20 +25,18 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
-
-
 #define PARSE_HEADERS 8   /* extension headers that are followed */
 #define PARSE_LINEAR  128 /* bytes of a frame that are made readable if they are not yet */
 
-#define IPPROTO_SCTP_	132
-#define IPPROTO_ICMPV6_ 58
-#define IPPROTO_HOPOPTS_ 0
-#define IPPROTO_ROUTING_ 43
+#define IPPROTO_SCTP_     132
+#define IPPROTO_ICMPV6_   58
+#define IPPROTO_HOPOPTS_  0
+#define IPPROTO_ROUTING_  43
 #define IPPROTO_FRAGMENT_ 44
-#define IPPROTO_AH_	51
-#define IPPROTO_NONE_	59
-#define IPPROTO_DSTOPTS_ 60
-#define IPPROTO_MH_	135
+#define IPPROTO_AH_       51
+#define IPPROTO_NONE_     59
+#define IPPROTO_DSTOPTS_  60
+#define IPPROTO_MH_       135
 
 enum parse_result {
 	PARSE_OK,    /* struct packet is complete */
@@ -47,25 +45,26 @@ enum parse_result {
 	PARSE_DROP,  /* malformed, or more than we follow */
 };
 
-#define PACKET_OPENS	    1U	/* opens a connection: TCP SYN, SCTP INIT, ICMP echo request */
-#define PACKET_MIDDLE	    2U	/* never opens one: other TCP and SCTP, ICMP other than a request */
-#define PACKET_FIRST	    4U	/* first fragment */
-#define PACKET_LATER	    8U	/* other fragment */
-#define PACKET_ERROR	    16U /* ICMP error: the packet that it is about follows at l4 + 8 */
-#define PACKET_NDP	    32U /* neighbour discovery or multicast listener: icmp says which */
-#define PACKET_RELATED	    256U /* an ICMP error, taken as a packet of the connection that it is about */
-#define PACKET_KNOWN	    128U /* there may be an entry of its connection */
-#define PACKET_NO_FLOW	    64U /* not worth remembering: ICMP that expects no answer */
+#define PACKET_OPENS  1U  /* opens a connection: TCP SYN, SCTP INIT, ICMP echo request */
+#define PACKET_MIDDLE 2U  /* never opens one: other TCP and SCTP, ICMP other than a request */
+#define PACKET_FIRST  4U  /* first fragment */
+#define PACKET_LATER  8U  /* other fragment */
+#define PACKET_ERROR  16U /* ICMP error: the packet that it is about follows at l4 + 8 */
+#define PACKET_NDP    32U /* neighbour discovery or multicast listener: icmp says which */
+#define PACKET_RELATED \
+	256U /* an ICMP error, taken as a packet of the connection that it is about */
+#define PACKET_KNOWN   128U /* there may be an entry of its connection */
+#define PACKET_NO_FLOW 64U  /* not worth remembering: ICMP that expects no answer */
 
 struct packet {
 	struct flow_key key; /* ends sorted */
-	__u16 from;	     /* side of the key that sent it */
+	__u16 from;          /* side of the key that sent it */
 	__u16 flags;
-	__u32 want;	/* protocol << 16 | destination port, as ranges are compared; see WANT_OTHER */
+	__u32 want; /* protocol << 16 | destination port, as ranges are compared; see WANT_OTHER */
 	__u32 want_back; /* the same for the other direction */
-	__u32 fragment; /* id, if it is one */
-	__u16 l4;	/* offset of the protocol's header */
-	__u8 icmp;	/* type */
+	__u32 fragment;  /* id, if it is one */
+	__u16 l4;        /* offset of the protocol's header */
+	__u8 icmp;       /* type */
 	__u8 proto;
 	__u8 dst_mac[6], src_mac[6]; /* as in the frame */
 };
@@ -95,11 +94,11 @@ struct halves {
 typedef __u64 __attribute__((may_alias)) word64;
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-#define WORD64(first, second) ((__u64)(first) | (__u64)(second) << 32)
-#define WORD32(first, second) ((__u32)(first) | (__u32)(second) << 16)
+#	define WORD64(first, second) ((__u64)(first) | (__u64)(second) << 32)
+#	define WORD32(first, second) ((__u32)(first) | (__u32)(second) << 16)
 #else
-#define WORD64(first, second) ((__u64)(first) << 32 | (__u64)(second))
-#define WORD32(first, second) ((__u32)(first) << 16 | (__u32)(second))
+#	define WORD64(first, second) ((__u64)(first) << 32 | (__u64)(second))
+#	define WORD32(first, second) ((__u32)(first) << 16 | (__u32)(second))
 #endif
 
 inline_always struct halves halves4(__be32 addr)
@@ -128,8 +127,8 @@ inline_always int packet_sorted(struct halves src, struct halves dst, struct por
 }
 
 /* Written in whole words, as they are read again for the hash. */
-inline_always void packet_set_key(struct packet *p, struct halves src, struct halves dst, struct ports port,
-				  __u32 proto, __u32 id, int sorted)
+inline_always void packet_set_key(struct packet *p, struct halves src, struct halves dst,
+                                  struct ports port, __u32 proto, __u32 id, int sorted)
 {
 	word64 *w = (word64 *)&p->key;
 	__u32 low = sorted ? WORD32(port.src, port.dst) : WORD32(port.dst, port.src);
@@ -188,8 +187,8 @@ inline_always int parse_icmp(struct l4 *l, const __u8 *h, __u32 v6)
  * @fragment: more follows, so flags that are not in this one may be anything: it counts as opening a connection. Inside an ICMP
  * error (@quoted) 8 bytes are all that is promised.
  */
-inline_always int parse_l4(struct l4 *l, const __u8 *h, __u32 room, __u32 len, __u32 proto, __u32 v6,
-			   int fragment, int quoted)
+inline_always int parse_l4(struct l4 *l, const __u8 *h, __u32 room, __u32 len, __u32 proto,
+                           __u32 v6, int fragment, int quoted)
 {
 	l->port.src = 0;
 	l->port.dst = 0;
@@ -246,7 +245,7 @@ inline_always __u64 packet_fragment_word(const struct packet *p)
 	__u32 proto = FLOW_FRAGMENT;
 
 	return WORD64(p->from ? WORD32(0, 1) : WORD32(1, 0),
-		      __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? proto : proto << 24);
+	              __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? proto : proto << 24);
 }
 
 /* Length of the payload after a header of @header bytes, by the IP header's @total; 0xffffffff: malformed. */
@@ -263,7 +262,7 @@ inline_always __u32 parse_length(const struct __sk_buff *skb, __u32 off, __u32 t
 }
 
 inline_always int parse_ipv4(const struct __sk_buff *skb, struct packet *p, const __u8 *data,
-			     const __u8 *end)
+                             const __u8 *end)
 {
 	const struct iphdr *ip = (const void *)(data + ETH_HLEN);
 	struct halves src, dst;
@@ -308,7 +307,7 @@ inline_always int parse_ipv4(const struct __sk_buff *skb, struct packet *p, cons
 }
 
 inline_always int parse_ipv6(const struct __sk_buff *skb, struct packet *p, const __u8 *data,
-			     const __u8 *end)
+                             const __u8 *end)
 {
 	const struct ipv6hdr *ip = (const void *)(data + ETH_HLEN);
 	const __u8 *h = (const __u8 *)(ip + 1);
@@ -330,8 +329,7 @@ inline_always int parse_ipv6(const struct __sk_buff *skb, struct packet *p, cons
 	default:
 		return PARSE_CHAIN;
 	}
-	len = parse_length(skb, ETH_HLEN + sizeof(*ip),
-			   bpf_ntohs(ip->payload_len), 0);
+	len = parse_length(skb, ETH_HLEN + sizeof(*ip), bpf_ntohs(ip->payload_len), 0);
 	if (len == ~0U)
 		return PARSE_DROP;
 	if (h + 16 <= end)

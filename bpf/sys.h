@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 /* tcx is younger (Linux 6.6) than the headers that we build with. */
-#define SYS_TCX_INGRESS	   46U
-#define SYS_TCX_EGRESS	   47U
+#define SYS_TCX_INGRESS    46U
+#define SYS_TCX_EGRESS     47U
 #define SYS_ATTACH_REPLACE (1U << 2)
 #define SYS_ATTACH_BEFORE  (1U << 3)
 

@@ -38,8 +38,8 @@ inline_always __u64 flow_hash(const struct flow_key *k, const struct control *c)
 {
 	const word64 *w = (const word64 *)k;
 
-	return w[0] * c->hash[0] + w[1] * c->hash[1] + w[2] * c->hash[2] + w[3] * c->hash[3] + w[4] * c->hash[4] +
-	       w[5] * c->hash[5];
+	return w[0] * c->hash[0] + w[1] * c->hash[1] + w[2] * c->hash[2] + w[3] * c->hash[3] +
+	       w[4] * c->hash[4] + w[5] * c->hash[5];
 }
 
 inline_always __u32 flow_tag(__u64 hash)
@@ -58,7 +58,8 @@ inline_always int flow_key_eq(const struct flow_key *a, const struct flow_key *b
 {
 	const word64 *x = (const word64 *)a, *y = (const word64 *)b;
 
-	return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]) | (x[4] ^ y[4]) | (x[5] ^ y[5])) == 0;
+	return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2]) | (x[3] ^ y[3]) | (x[4] ^ y[4]) |
+	        (x[5] ^ y[5])) == 0;
 }
 
 inline_always void flow_copy(struct flow *to, const struct flow *from)
@@ -102,7 +103,8 @@ inline_always int flow_peek(const struct flow_key *k, const struct control *c, s
 	way = flow_way(b, flow_tag(hash));
 	if (way == FLOW_WAYS) {
 		compiler_barrier();
-		return (sequence & 1) || *(volatile __u32 *)&b->sequence != sequence ? PEEK_MAYBE : PEEK_NONE;
+		return (sequence & 1) || *(volatile __u32 *)&b->sequence != sequence ? PEEK_MAYBE
+		                                                                     : PEEK_NONE;
 	}
 	slot = &b->slot[way];
 	if (!flow_key_eq(&slot->key, k))
@@ -154,18 +156,22 @@ verified_once int flow_find(const struct flow_key *k, struct flow *ret)
 	return way != FLOW_WAYS;
 }
 
-/* The place that is empty, or was silent for longest. */
+/*
+ * The place that is empty, or was silent for longest. Ticks are coarse: among those that were seen in the same one the places
+ * take turns, by the number of writes, or a new connection would push out the one before it.
+ */
 inline_always __u32 flow_victim(const struct flow_bucket *b, __u32 now)
 {
-	__u32 way = 0, most = 0;
+	__u32 first = b->sequence >> 1, way = first & (FLOW_WAYS - 1), most = 0;
 
 #pragma clang loop unroll(disable)
 	for (__u32 i = 0; i < FLOW_WAYS; i++) {
-		__u32 silent = b->tag[i] ? now - b->seen[i] : ~0U;
+		__u32 at = (first + i) & (FLOW_WAYS - 1);
+		__u32 silent = b->tag[at] ? now - b->seen[at] : ~0U;
 
-		if (silent >= most) {
+		if (silent > most) {
 			most = silent;
-			way = i;
+			way = at;
 		}
 	}
 	return way;

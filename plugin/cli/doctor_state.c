@@ -178,8 +178,8 @@ static void look_at_policy(struct diagnosis *d)
 		return;
 	}
 	if (r < 0) {
-		diagnose(d, FINDING_FAIL, "policy", "put the objects in force again: cnida policy apply",
-		         "%s", e.msg);
+		diagnose(d, FINDING_FAIL, "policy",
+		         "put the objects in force again: cnida policy apply", "%s", e.msg);
 		return;
 	}
 	r = nl_open(NETLINK_ROUTE, &j.host, &e);

@@ -92,7 +92,7 @@ static int addressed_open(struct addressed *a, struct objects *objects, struct e
 
 	*a = (struct addressed) {
 		.objects = objects,
-		.owned = calloc(records.n + 1, sizeof(char *)),
+		.owned = calloc(records.n + 1, sizeof(struct ip_addr *)),
 	};
 	for (size_t i = 0; r == 0 && a->owned && i < records.n; i++)
 		give_addresses(a, &records.v[i]);

@@ -315,7 +315,7 @@ int bandwidth_verify_record(const struct extra_record *r, struct err *e)
 {
 	const struct whose w = { r->network, r->container_id, r->ifname };
 	_cleanup_nl_ struct nl_sock host = { .fd = -1 };
-	struct link_info veth;
+	struct link_info veth = { .mtu = 0 };
 	int x = nl_open(NETLINK_ROUTE, &host, e);
 
 	if (x == 0)

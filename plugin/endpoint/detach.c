@@ -55,7 +55,8 @@ int detach_records(struct nl_sock *host, const struct record *r, size_t n, struc
 	for (size_t i = 0; i < n; i++) {
 		keep_first(&first, portmap_del_record(&nft, r[i].name, &this), e, &this);
 		keep_first(&first, firewall_del_record(&nft, r[i].name, &this), e, &this);
-		keep_first(&first, bandwidth_del_record(host, &nft, r[i].name, true, &this), e, &this);
+		keep_first(&first, bandwidth_del_record(host, &nft, r[i].name, true, &this), e,
+		           &this);
 		if (*r[i].policy)
 			keep_first(&first, policy_leave(host, &r[i], &this), e, &this);
 		keep_first(&first, elements_del(&nft, &r[i], &this), e, &this);

@@ -111,8 +111,7 @@ int pair_connect(struct attachment *a, struct err *e)
 	if (a->conf.mode == MODE_BRIDGE) {
 		/* Off is the kernel's default for a new port. */
 		if (a->conf.hairpin || a->conf.port_isolation)
-			link_set_port_msg(&b, a->rec.name, a->conf.hairpin,
-			                  a->conf.port_isolation);
+			link_set_port_msg(&b, a->rec.name, a->conf.hairpin, a->conf.port_isolation);
 		if (a->conf.has_vlans)
 			link_set_vlans_msg(&b, link_index(&a->host, a->rec.name), &a->conf.vlans,
 			                   false);

@@ -77,9 +77,9 @@ void policy_nft_apply_init(struct policy_nft_apply *n, struct nl_sock *route)
 {
 	*n = (struct policy_nft_apply) {
 		.callbacks = { in_force, prepare, commit, n },
-		.nft = POLICY_NFT_CLOSED,
 		.route = route,
 	};
+	n->nft = (struct policy_nft)POLICY_NFT_CLOSED;
 }
 
 void policy_nft_apply_end(struct policy_nft_apply *n)

@@ -166,10 +166,11 @@ static int catch_up(struct apply_request *rq, struct nl_sock *host, struct apply
 }
 
 /* With the lock. */
-static int apply_tables(struct apply_request *rq, struct policy_pods *pods,
+static int apply_tables(const struct apply_request *rq, struct policy_pods *pods,
                         struct apply_result *ret, struct err *e)
 {
 	_cleanup_nl_ struct nl_sock host = { .fd = -1 };
+	struct apply_request full = *rq;
 	struct policy_nft_apply nft;
 	int r = nl_open(NETLINK_ROUTE, &host, e);
 
@@ -177,13 +178,13 @@ static int apply_tables(struct apply_request *rq, struct policy_pods *pods,
 		r = policy_pods_collect(&host, pods, e);
 	if (r < 0)
 		return r;
-	rq->pods = pods->v;
-	rq->n_pods = pods->n;
+	full.pods = pods->v;
+	full.n_pods = pods->n;
 	policy_nft_apply_init(&nft, &host);
-	rq->nft = &nft.callbacks;
-	r = apply(rq, &host, ret, e);
+	full.nft = &nft.callbacks;
+	r = apply(&full, &host, ret, e);
 	policy_nft_apply_end(&nft);
-	return r < 0 || !rq->text ? r : catch_up(rq, &host, ret, e);
+	return r < 0 || !full.text ? r : catch_up(&full, &host, ret, e);
 }
 
 int policy_apply(const struct objects *objects, const struct loader_conf *loader,

@@ -251,7 +251,7 @@ static int sweep_capabilities(struct sweep *s, struct err *e)
 {
 	int (*const sweeps[])(bool, gc_seen_fn, void *,
 	                      struct err *) = { portmap_sweep, bandwidth_sweep, firewall_sweep,
-		                                                          policy_sweep };
+		                                policy_sweep };
 
 	for (size_t i = 0; i < ARRAY_SIZE(sweeps); i++) {
 		int r = sweeps[i](s->dry_run, s->seen, s->arg, e);

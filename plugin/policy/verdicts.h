@@ -21,13 +21,13 @@
 
 /* What the file says of the whole. */
 struct verdicts_about {
-	uint32_t parity;      /* slot of the endpoints that is in force */
-	uint32_t n_policies;  /* objects that were applied */
-	uint32_t n_pods;      /* pods that are judged: without hostNetwork and finished ones */
-	uint32_t n_sets;      /* rule sets and */
-	uint32_t n_classes;   /* peer classes of the image */
-	uint32_t image_size;  /* bytes in use */
-	uint32_t backend;     /* enum apply_backend: what judges */
+	uint32_t parity;     /* slot of the endpoints that is in force */
+	uint32_t n_policies; /* objects that were applied */
+	uint32_t n_pods;     /* pods that are judged: without hostNetwork and finished ones */
+	uint32_t n_sets;     /* rule sets and */
+	uint32_t n_classes;  /* peer classes of the image */
+	uint32_t image_size; /* bytes in use */
+	uint32_t backend;    /* enum apply_backend: what judges */
 	uint32_t pad;
 	int64_t applied;      /* seconds since the epoch */
 	uint8_t snapshot[16]; /* first bytes of the snapshot's digest; zero without a snapshot */

@@ -11,8 +11,9 @@
 #include <string.h>
 
 static const uint8_t macs[N_WHO][6] = {
-	[A] = { 2, 0, 0, 0, 0, 0xa }, [B] = { 2, 0, 0, 0, 0, 0xb },    [C] = { 2, 0, 0, 0, 0, 0xc },
-	[NODE] = { 2, 0, 0, 0, 0, 1 }, [ELSEWHERE] = { 2, 9, 9, 9, 9, 9 }, [ALL] = { 255, 255, 255, 255, 255, 255 },
+	[A] = { 2, 0, 0, 0, 0, 0xa },       [B] = { 2, 0, 0, 0, 0, 0xb },
+	[C] = { 2, 0, 0, 0, 0, 0xc },       [NODE] = { 2, 0, 0, 0, 0, 1 },
+	[ELSEWHERE] = { 2, 9, 9, 9, 9, 9 }, [ALL] = { 255, 255, 255, 255, 255, 255 },
 };
 
 static const char *const addrs[N_WHO][2] = {
@@ -286,7 +287,8 @@ void frame_make(struct frame *f, const struct spec *s, bool v6)
 	put_ip(f, s, v6);
 }
 
-void frame_arp(struct frame *f, enum who who, const uint8_t *sender_mac, enum who sender, enum who target)
+void frame_arp(struct frame *f, enum who who, const uint8_t *sender_mac, enum who sender,
+               enum who target)
 {
 	struct in6 from = frame_addr(sender, false), to = frame_addr(target, false);
 

@@ -20,14 +20,15 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define CELLS 64U
+#define CELLS      64U
 #define RANGES_MAX 64U
 
 #define must(call, e) cr_assert((call) >= 0, "%s: %s", #call, (e)->msg)
 
 /* ---- the node ---- */
 
-static void add_link(struct lab *lab, const char *host, const char *peer, uint8_t last, uint32_t *ret)
+static void add_link(struct lab *lab, const char *host, const char *peer, uint8_t last,
+                     uint32_t *ret)
 {
 	_cleanup_close_ int ns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	const uint8_t host_mac[6] = { 2, 1, 1, 1, 1, last }, peer_mac[6] = { 2, 1, 1, 1, 2, last };
@@ -146,7 +147,9 @@ static void put_cells(const struct policy *p, struct image_cell *cells, struct i
 		const struct rule *r = &p->rules[i];
 		uint32_t at = image_hash(r->set, r->class) & (CELLS - 1);
 
-		ranges[i] = (struct image_range) { .proto = r->proto, .first = r->first, .last = r->last };
+		ranges[i] = (struct image_range) { .proto = r->proto,
+			                           .first = r->first,
+			                           .last = r->last };
 		while (cells[at].set && (cells[at].set != r->set || cells[at].class != r->class))
 			at = (at + 1) & (CELLS - 1);
 		if (cells[at].set)
@@ -178,7 +181,8 @@ static uint32_t put_blocks6(const struct policy *p, struct image_block6 *b)
 	b[n++] = (struct image_block6) { .first = { 0x20010db800000000, 0 }, .class = CLASS_BLOCK };
 	b[n++] = (struct image_block6) { .first = { 0x20010db800010000, 0 }, .class = 0 };
 	if (p->pod_block) {
-		b[n++] = (struct image_block6) { .first = { 0xfd01000000000000, 0 }, .class = CLASS_PODS };
+		b[n++] = (struct image_block6) { .first = { 0xfd01000000000000, 0 },
+			                         .class = CLASS_PODS };
 		b[n++] = (struct image_block6) { .first = { 0xfd01000000000001, 0 }, .class = 0 };
 	}
 	return n;
@@ -277,7 +281,8 @@ void lab_forget_flows(const struct lab *lab)
 struct ran lab_run(const struct lab *lab, bool from_pod, enum who pod, uint32_t iif, uint32_t mark,
                    const struct frame *f, uint32_t repeat)
 {
-	struct __sk_buff in = { .mark = mark, .ingress_ifindex = iif, .ifindex = lab->link[pod] }, out = { 0 };
+	struct __sk_buff in = { .mark = mark, .ingress_ifindex = iif, .ifindex = lab->link[pod] },
+			 out = { 0 };
 	static uint8_t after[4096];
 	union bpf_attr attr = { 0 };
 	struct ran r = { 0 };
@@ -294,7 +299,8 @@ struct ran lab_run(const struct lab *lab, bool from_pod, enum who pod, uint32_t 
 	attr.test.repeat = repeat;
 	if (syscall(SYS_bpf, BPF_PROG_TEST_RUN, &attr, sizeof(attr)) < 0) {
 		/* Newer kernels take no frame without a whole IP header. */
-		cr_assert(errno == EINVAL && f->len < 54, "BPF_PROG_TEST_RUN, %zu bytes: %m", f->len);
+		cr_assert(errno == EINVAL && f->len < 54, "BPF_PROG_TEST_RUN, %zu bytes: %m",
+		          f->len);
 		r.verdict = DROPPED;
 		return r;
 	}

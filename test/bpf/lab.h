@@ -32,7 +32,7 @@ struct rule {
 struct policy {
 	const struct rule *rules;
 	size_t n;
-	bool pod_block; /* 10.1.0.0/16 and fd01::/64 are an ipBlock too */
+	bool pod_block;                 /* 10.1.0.0/16 and fd01::/64 are an ipBlock too */
 	uint32_t ingress[4], egress[4]; /* set of A, B, C (index by enum who) */
 };
 
@@ -77,12 +77,13 @@ enum verdict lab_reaches_at(const struct lab *lab, enum who at, uint32_t iif, ui
 enum verdict lab_reaches(const struct lab *lab, uint32_t iif, const struct spec *s, bool v6);
 
 const char *lab_name(enum verdict v);
-#define lab_expect(got, want, ...)                                                                     \
-	do {                                                                                           \
-		enum verdict got_ = (got), want_ = (want);                                             \
-		char what_[200];                                                                       \
-		(void)snprintf(what_, sizeof(what_), __VA_ARGS__);                                     \
-		cr_expect(got_ == want_, "%s: expected %s, found %s", what_, lab_name(want_), lab_name(got_)); \
+#define lab_expect(got, want, ...)                                                            \
+	do {                                                                                  \
+		enum verdict got_ = (got), want_ = (want);                                    \
+		char what_[200];                                                              \
+		(void)snprintf(what_, sizeof(what_), __VA_ARGS__);                            \
+		cr_expect(got_ == want_, "%s: expected %s, found %s", what_, lab_name(want_), \
+		          lab_name(got_));                                                    \
 	} while (0)
 
 #endif

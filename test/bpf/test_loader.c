@@ -32,11 +32,13 @@ Test(loader, once)
 	lab_open(&lab, CONTROL_FASTPATH);
 	cr_expect(loader_is_current(), "current after loading");
 	cr_expect(loader_load(&conf, &e) == 0, "loading again: expected 0");
-	cr_expect(!exists(CNIDA_BPF_ROOT "/new") && !exists(CNIDA_BPF_ROOT "/old"), "expected no other folder");
+	cr_expect(!exists(CNIDA_BPF_ROOT "/new") && !exists(CNIDA_BPF_ROOT "/old"),
+	          "expected no other folder");
 	datapath_close(&lab.d);
 	cr_expect(loader_unload(&e) == 0 && !exists(CNIDA_BPF_ROOT), "unload: %s", e.msg);
 	cr_expect(!loader_is_current());
-	cr_expect(datapath_open(&d, &e) == 0 && d.control == -1, "open, nothing loaded: expected 0");
+	cr_expect(datapath_open(&d, &e) == 0 && d.control == -1,
+	          "open, nothing loaded: expected 0");
 	cr_expect(loader_upgrade(&conf, &lab.route, &e) == -ENOENT, "upgrade of nothing");
 	cr_expect(loader_load(&conf, &e) == 1, "loading anew: %s", e.msg);
 }
@@ -47,8 +49,9 @@ Test(loader, configuration)
 		struct loader_conf conf;
 		bool good;
 	} rows[] = {
-		{ { 1, 1, 4096, 0 }, true },          { { 4096, 512, 65536, 1 }, true }, { { 0, 512, 65536, 0 }, false },
-		{ { 4096, 0, 65536, 0 }, false },     { { 4096, 512, 65537, 0 }, false }, { { 4096, 512, 2048, 0 }, false },
+		{ { 1, 1, 4096, 0 }, true },          { { 4096, 512, 65536, 1 }, true },
+		{ { 0, 512, 65536, 0 }, false },      { { 4096, 0, 65536, 0 }, false },
+		{ { 4096, 512, 65537, 0 }, false },   { { 4096, 512, 2048, 0 }, false },
 		{ { 4096, 512, 2 << 20, 0 }, false }, { { 4096, 512, 1 << 20, 3 }, true },
 	};
 	struct lab lab;
@@ -61,11 +64,13 @@ Test(loader, configuration)
 
 		cr_assert(loader_unload(&e) == 0);
 		r = loader_load(&rows[i].conf, &e);
-		cr_expect((r == 1) == rows[i].good, "row %zu: found %d, %s", i, r, r < 0 ? e.msg : "");
+		cr_expect((r == 1) == rows[i].good, "row %zu: found %d, %s", i, r,
+		          r < 0 ? e.msg : "");
 		if (r < 0)
 			continue;
 		cr_assert(datapath_open(&lab.d, &e) == 1, "%s", e.msg);
-		cr_expect(datapath_image_size(&lab.d, &e) == (int64_t)rows[i].conf.image_size, "row %zu: image size", i);
+		cr_expect(datapath_image_size(&lab.d, &e) == (int64_t)rows[i].conf.image_size,
+		          "row %zu: image size", i);
 		datapath_close(&lab.d);
 	}
 }
@@ -80,7 +85,8 @@ Test(loader, taken_up_where_it_was_left)
 	lab_open(&lab, CONTROL_FASTPATH);
 	datapath_close(&lab.d);
 	cr_assert(rename(CNIDA_BPF_DIR, CNIDA_BPF_ROOT "/new") == 0);
-	cr_expect(loader_load(&conf, &e) == 0 && exists(CNIDA_BPF_DIR "/from_pod"), "complete: expected to be taken");
+	cr_expect(loader_load(&conf, &e) == 0 && exists(CNIDA_BPF_DIR "/from_pod"),
+	          "complete: expected to be taken");
 	cr_assert(rename(CNIDA_BPF_DIR, CNIDA_BPF_ROOT "/new") == 0);
 	cr_assert(rmdir(CNIDA_BPF_ROOT "/new/complete") == 0);
 	cr_expect(loader_load(&conf, &e) == 1, "incomplete: expected to be loaded anew");
@@ -106,7 +112,8 @@ Test(loader, upgrade)
 	lab_open(&lab, CONTROL_FASTPATH);
 	lab_apply(&lab, &strict);
 	for (enum who who = A; who <= C; who++)
-		cr_assert(datapath_attach(&lab.d, &lab.route, (int)lab.link[who], &e) == 0, "%s", e.msg);
+		cr_assert(datapath_attach(&lab.d, &lab.route, (int)lab.link[who], &e) == 0, "%s",
+		          e.msg);
 	before = prog_id(lab.d.from_pod);
 	(void)lab_sends(&lab, &yes, false);
 	for (int i = 0; i < 3; i++) {
@@ -116,7 +123,8 @@ Test(loader, upgrade)
 		conf.image_size = i == 1 ? 131072 : 65536;
 		max = i >= 1 ? 131072 : 65536;
 		r = loader_upgrade(&conf, &lab.route, &e);
-		cr_expect(r == 3, "upgrade %d: expected 3 veths, found %d %s", i, r, r < 0 ? e.msg : "");
+		cr_expect(r == 3, "upgrade %d: expected 3 veths, found %d %s", i, r,
+		          r < 0 ? e.msg : "");
 		cr_assert(datapath_open(&lab.d, &e) == 1, "%s", e.msg);
 		cr_expect(datapath_image_size(&lab.d, &e) == max, "upgrade %d: image size", i);
 		cr_expect(prog_id(lab.d.from_pod) != before, "upgrade %d: other programs", i);
@@ -124,16 +132,21 @@ Test(loader, upgrade)
 		for (enum who who = A; who <= C; who++) {
 			int64_t id = clsact_find(&lab.route, (int)lab.link[who], true, &e);
 
-			cr_expect(id == before, "upgrade %d, pod %d: expected program %u, found %lld", i, (int)who, before,
-			          (long long)id);
+			cr_expect(id == before,
+			          "upgrade %d, pod %d: expected program %u, found %lld", i,
+			          (int)who, before, (long long)id);
 		}
 		cr_expect(lab_flows(&lab) >= 1, "upgrade %d: flows are kept", i);
-		lab_expect(lab_sends(&lab, &yes, false), HANDED_OVER, "upgrade %d: the policy is kept", i);
-		lab_expect(lab_sends(&lab, &no, false), DROPPED, "upgrade %d: the policy is kept", i);
+		lab_expect(lab_sends(&lab, &yes, false), HANDED_OVER,
+		           "upgrade %d: the policy is kept", i);
+		lab_expect(lab_sends(&lab, &no, false), DROPPED, "upgrade %d: the policy is kept",
+		           i);
 		lab_apply(&lab, &strict);
-		lab_expect(lab_sends(&lab, &yes, false), HANDED_OVER, "upgrade %d: another policy", i);
+		lab_expect(lab_sends(&lab, &yes, false), HANDED_OVER, "upgrade %d: another policy",
+		           i);
 	}
-	cr_expect(loader_is_current() && !exists(CNIDA_BPF_ROOT "/old") && !exists(CNIDA_BPF_ROOT "/new"));
+	cr_expect(loader_is_current() && !exists(CNIDA_BPF_ROOT "/old") &&
+	          !exists(CNIDA_BPF_ROOT "/new"));
 }
 
 Test(attach, twice_and_away)
@@ -148,12 +161,14 @@ Test(attach, twice_and_away)
 	cr_expect(datapath_replace(&lab.d, &lab.route, a, &e) == 0, "nothing to replace");
 	cr_expect(datapath_detach(&lab.d, &lab.route, a, &e) == 0, "nothing to detach");
 	for (int i = 0; i < 2; i++)
-		cr_expect(datapath_attach(&lab.d, &lab.route, a, &e) == 0, "attach %d: %s", i, e.msg);
+		cr_expect(datapath_attach(&lab.d, &lab.route, a, &e) == 0, "attach %d: %s", i,
+		          e.msg);
 	cr_expect(datapath_attached(&lab.d, &lab.route, a, &e) == 1, "both are there");
 	cr_expect(datapath_replace(&lab.d, &lab.route, a, &e) == 1, "replaced by themselves");
 	cr_expect(datapath_detach(&lab.d, &lab.route, a, &e) == 0, "%s", e.msg);
 	cr_expect(datapath_attached(&lab.d, &lab.route, a, &e) == 0, "gone");
-	cr_expect(datapath_attach(&lab.d, &lab.route, 9999, &e) == -ENODEV, "no such link: found %s", e.msg);
+	cr_expect(datapath_attach(&lab.d, &lab.route, 9999, &e) == -ENODEV,
+	          "no such link: found %s", e.msg);
 }
 
 /* Filters of clsact, one direction after the other. */
@@ -168,14 +183,20 @@ Test(attach, clsact)
 	for (int again = 0; again < 2; again++) {
 		for (int ingress = 0; ingress < 2; ingress++) {
 			cr_expect(clsact_find(&lab.route, a, ingress, &e) == 0, "none yet");
-			cr_expect(clsact_detach(&lab.route, a, ingress, &e) == 0, "nothing to detach");
+			cr_expect(clsact_detach(&lab.route, a, ingress, &e) == 0,
+			          "nothing to detach");
 		}
 		/* Crossed over first, to be replaced by what is right. */
-		cr_expect(clsact_attach(&lab.route, a, lab.d.to_pod, lab.d.from_pod, &e) == 0, "%s", e.msg);
-		cr_expect(clsact_find(&lab.route, a, true, &e) == prog_id(lab.d.to_pod), "the first program");
-		cr_expect(clsact_attach(&lab.route, a, lab.d.from_pod, lab.d.from_pod, &e) == 0, "%s", e.msg);
-		cr_expect(clsact_replace(&lab.route, a, false, lab.d.to_pod, &e) == 0, "replace: %s", e.msg);
-		cr_expect(clsact_find(&lab.route, a, true, &e) == prog_id(lab.d.from_pod), "ingress");
+		cr_expect(clsact_attach(&lab.route, a, lab.d.to_pod, lab.d.from_pod, &e) == 0, "%s",
+		          e.msg);
+		cr_expect(clsact_find(&lab.route, a, true, &e) == prog_id(lab.d.to_pod),
+		          "the first program");
+		cr_expect(clsact_attach(&lab.route, a, lab.d.from_pod, lab.d.from_pod, &e) == 0,
+		          "%s", e.msg);
+		cr_expect(clsact_replace(&lab.route, a, false, lab.d.to_pod, &e) == 0,
+		          "replace: %s", e.msg);
+		cr_expect(clsact_find(&lab.route, a, true, &e) == prog_id(lab.d.from_pod),
+		          "ingress");
 		cr_expect(clsact_find(&lab.route, a, false, &e) == prog_id(lab.d.to_pod), "egress");
 		cr_expect(datapath_attached(&lab.d, &lab.route, a, &e) == 1, "both are there");
 		for (int ingress = 0; ingress < 2; ingress++)
@@ -193,15 +214,22 @@ Test(attach, tcx)
 
 	lab_open(&lab, CONTROL_FASTPATH);
 	a = (int)lab.link[A];
-	if (sys_tcx_attach(lab.d.to_pod, lab.link[A], SYS_TCX_INGRESS, SYS_ATTACH_BEFORE, -1) == -EINVAL)
+	if (sys_tcx_attach(lab.d.to_pod, lab.link[A], SYS_TCX_INGRESS, SYS_ATTACH_BEFORE, -1) ==
+	    -EINVAL)
 		cr_skip_test("this kernel has no tcx");
-	cr_expect(sys_tcx_attach(lab.d.from_pod, lab.link[A], SYS_TCX_INGRESS, SYS_ATTACH_BEFORE, -1) == 0);
-	cr_expect(sys_tcx_query(lab.link[A], SYS_TCX_INGRESS, ids) == 2 && ids[0] == prog_id(lab.d.from_pod), "before the other");
+	cr_expect(sys_tcx_attach(lab.d.from_pod, lab.link[A], SYS_TCX_INGRESS, SYS_ATTACH_BEFORE,
+	                         -1) == 0);
+	cr_expect(sys_tcx_query(lab.link[A], SYS_TCX_INGRESS, ids) == 2 &&
+	                  ids[0] == prog_id(lab.d.from_pod),
+	          "before the other");
 	cr_expect(sys_tcx_detach(lab.d.to_pod, lab.link[A], SYS_TCX_INGRESS) == 0);
-	cr_expect(sys_tcx_attach(lab.d.to_pod, lab.link[A], SYS_TCX_EGRESS, SYS_ATTACH_BEFORE, -1) == 0);
+	cr_expect(sys_tcx_attach(lab.d.to_pod, lab.link[A], SYS_TCX_EGRESS, SYS_ATTACH_BEFORE,
+	                         -1) == 0);
 	cr_expect(datapath_attached(&lab.d, &lab.route, a, &e) == 1, "both are there");
 	cr_expect(datapath_replace(&lab.d, &lab.route, a, &e) == 1, "replace: %s", e.msg);
-	cr_expect(sys_tcx_query(lab.link[A], SYS_TCX_EGRESS, ids) == 1 && ids[0] == prog_id(lab.d.to_pod), "one after replacing");
+	cr_expect(sys_tcx_query(lab.link[A], SYS_TCX_EGRESS, ids) == 1 &&
+	                  ids[0] == prog_id(lab.d.to_pod),
+	          "one after replacing");
 	cr_expect(datapath_detach(&lab.d, &lab.route, a, &e) == 0, "%s", e.msg);
 	cr_expect(sys_tcx_query(lab.link[A], SYS_TCX_EGRESS, ids) == 0, "none left");
 }
@@ -225,17 +253,21 @@ Test(datapath, table_of_pods)
 
 	conf.max_endpoints = 64;
 	lab_open_sized(&lab, &conf);
-	cr_expect(datapath_each(&lab.d, count, &n, &e) == 0 && n == 9, "three pods: expected 9 entries, found %d", n);
+	cr_expect(datapath_each(&lab.d, count, &n, &e) == 0 && n == 9,
+	          "three pods: expected 9 entries, found %d", n);
 	for (i = 0; i < 100 && r == 0; i++) {
 		struct endpoint ep = { .ifindex = (uint32_t)(1000 + i) };
 
 		addr.bytes[3] = (uint8_t)i;
 		r = datapath_put(&lab.d, &ep, &addr, 1, &e);
 	}
-	cr_expect(r == -ENOSPC && e.code == CNI_E_TRY_AGAIN, "full: expected ENOSPC, found %d after %d", r, i);
+	cr_expect(r == -ENOSPC && e.code == CNI_E_TRY_AGAIN,
+	          "full: expected ENOSPC, found %d after %d", r, i);
 	n = 0;
 	(void)datapath_each(&lab.d, count, &n, &e);
-	cr_expect(n == 9 + 2 * (i - 1), "what did not fit leaves nothing: expected %d entries, found %d", 9 + 2 * (i - 1), n);
+	cr_expect(n == 9 + 2 * (i - 1),
+	          "what did not fit leaves nothing: expected %d entries, found %d", 9 + 2 * (i - 1),
+	          n);
 	while (--i >= 0) {
 		addr.bytes[3] = (uint8_t)i;
 		/* Of another interface: stays. */
@@ -259,11 +291,15 @@ Test(datapath, images)
 	cr_expect(datapath_image(&lab.d, &h, sizeof(h), &e) == 0, "none yet");
 	cr_expect(datapath_install(&lab.d, image, sizeof(image), &e) == -EFBIG, "too large");
 	lab_apply(&lab, &strict);
-	cr_expect(datapath_image(&lab.d, &h, sizeof(h), &e) == 1 && h.magic == IMAGE_MAGIC && h.parity == 1, "the first");
+	cr_expect(datapath_image(&lab.d, &h, sizeof(h), &e) == 1 && h.magic == IMAGE_MAGIC &&
+	                  h.parity == 1,
+	          "the first");
 	lab_apply(&lab, &strict);
 	cr_expect(datapath_image(&lab.d, &h, sizeof(h), &e) == 1 && h.parity == 0, "the second");
 	cr_assert(datapath_get_control(&lab.d, &c, &e) == 0);
 	cr_assert(datapath_set_switches(&lab.d, CONTROL_DEFER, &e) == 0);
 	cr_assert(datapath_get_control(&lab.d, &later, &e) == 0);
-	cr_expect(later.generation > c.generation && later.flags == CONTROL_DEFER && later.image_size == 65536, "switches");
+	cr_expect(later.generation > c.generation && later.flags == CONTROL_DEFER &&
+	                  later.image_size == 65536,
+	          "switches");
 }

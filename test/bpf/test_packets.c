@@ -11,28 +11,31 @@
 #include <string.h>
 
 static const struct rule rules[] = {
-	{ 2, A, TCP, 80, 80 },
-	{ 2, A, UDP, 80, 80 },
-	{ 3, B, TCP, 80, 80 },
-	{ 3, B, UDP, 80, 80 },
-	{ 4, CLASS_BLOCK, TCP, 80, 80 },
+	{ 2, A, TCP, 80, 80 }, { 2, A, UDP, 80, 80 },           { 3, B, TCP, 80, 80 },
+	{ 3, B, UDP, 80, 80 }, { 4, CLASS_BLOCK, TCP, 80, 80 },
 };
-static const struct policy policy = { .rules = rules, .n = ARRAY_SIZE(rules), .ingress = { [A] = CLOSED, [B] = 2, [C] = 4 },
+static const struct policy policy = { .rules = rules,
+	                              .n = ARRAY_SIZE(rules),
+	                              .ingress = { [A] = CLOSED, [B] = 2, [C] = 4 },
 	                              .egress = { [A] = 3, [B] = CLOSED, [C] = CLOSED } };
 
 #define BASE .from = A, .to = B, .proto = TCP, .sport = 40000
 
-static void check(const struct lab *lab, const char *what, const struct spec *s, bool v6, bool allowed)
+static void check(const struct lab *lab, const char *what, const struct spec *s, bool v6,
+                  bool allowed)
 {
 	lab_forget_flows(lab);
-	lab_expect(lab_sends(lab, s, v6), allowed ? HANDED_OVER : DROPPED, "%s, sent, v6 %d", what, v6);
+	lab_expect(lab_sends(lab, s, v6), allowed ? HANDED_OVER : DROPPED, "%s, sent, v6 %d", what,
+	           v6);
 	lab_forget_flows(lab);
-	lab_expect(lab_reaches(lab, lab->uplink, s, v6), allowed ? PASSES : DROPPED, "%s, arrives, v6 %d", what, v6);
+	lab_expect(lab_reaches(lab, lab->uplink, s, v6), allowed ? PASSES : DROPPED,
+	           "%s, arrives, v6 %d", what, v6);
 }
 
 Test(packets, headers_before_the_ports)
 {
-	static const char *const chains[] = { "h", "d", "r", "a", "hd", "hdr", "hdrd", "rrr", "hdradr", "dddddd", "dddddda" };
+	static const char *const chains[] = { "h",    "d",   "r",      "a",      "hd",     "hdr",
+		                              "hdrd", "rrr", "hdradr", "dddddd", "dddddda" };
 	struct lab lab;
 
 	lab_open(&lab, CONTROL_FASTPATH);
@@ -59,7 +62,9 @@ Test(packets, never)
 		{ "segments left", { BASE, .dport = 80, .headers = "s" }, 6 },
 		{ "segments left behind others", { BASE, .dport = 80, .headers = "hds" }, 6 },
 		{ "too many headers", { BASE, .dport = 80, .headers = "dddddddddd" }, 6 },
-		{ "two fragment headers", { BASE, .dport = 80, .headers = "ff", .more = true, .id = 1 }, 6 },
+		{ "two fragment headers",
+		  { BASE, .dport = 80, .headers = "ff", .more = true, .id = 1 },
+		  6 },
 		{ "protocol 0", { .from = A, .to = B, .proto = 0, .dport = 80 }, 4 },
 		{ "no port in it", { .from = A, .to = B, .proto = NO_PORT }, 10 },
 		{ "protocol 255", { .from = A, .to = B, .proto = 255 }, 10 },
@@ -68,17 +73,33 @@ Test(packets, never)
 		{ "TCP without flags", { BASE, .dport = 80, .cut = 8 }, 10 },
 		{ "TCP without ports", { BASE, .dport = 80, .cut = 17 }, 10 },
 		{ "TCP without anything", { BASE, .dport = 80, .cut = 20 }, 10 },
-		{ "UDP, 4 bytes", { .from = A, .to = B, .proto = UDP, .sport = 1, .dport = 80, .cut = 4 }, 10 },
-		{ "UDP, 7 bytes", { .from = A, .to = B, .proto = UDP, .sport = 1, .dport = 80, .cut = 1 }, 10 },
-		{ "shorter than its header says", { BASE, .dport = 80, .cut = 1, .cut_frame = true }, 10 },
+		{ "UDP, 4 bytes",
+		  { .from = A, .to = B, .proto = UDP, .sport = 1, .dport = 80, .cut = 4 },
+		  10 },
+		{ "UDP, 7 bytes",
+		  { .from = A, .to = B, .proto = UDP, .sport = 1, .dport = 80, .cut = 1 },
+		  10 },
+		{ "shorter than its header says",
+		  { BASE, .dport = 80, .cut = 1, .cut_frame = true },
+		  10 },
 		{ "half a header", { BASE, .dport = 80, .cut = 30, .cut_frame = true }, 10 },
-		{ "other fragment of nothing", { BASE, .dport = 80, .headers = "f", .offset = 1, .id = 7 }, 10 },
-		{ "last fragment of nothing", { BASE, .dport = 80, .headers = "f", .offset = 100, .more = true, .id = 7 }, 10 },
-		{ "extension header that is cut", { BASE, .dport = 80, .headers = "d", .cut = 30 }, 6 },
+		{ "other fragment of nothing",
+		  { BASE, .dport = 80, .headers = "f", .offset = 1, .id = 7 },
+		  10 },
+		{ "last fragment of nothing",
+		  { BASE, .dport = 80, .headers = "f", .offset = 100, .more = true, .id = 7 },
+		  10 },
+		{ "extension header that is cut",
+		  { BASE, .dport = 80, .headers = "d", .cut = 30 },
+		  6 },
 		{ "ICMP echo", { .from = A, .to = B, .proto = ICMP, .icmp = 8 }, 10 },
 		{ "ICMP error about nothing", { .from = A, .to = B, .proto = ICMP, .icmp = 3 }, 10 },
-		{ "timestamp", { .from = A, .to = B, .proto = ICMP, .icmp = 13, .raw_icmp = true }, 10 },
-		{ "node information", { .from = A, .to = B, .proto = ICMP, .icmp = 139, .raw_icmp = true }, 6 },
+		{ "timestamp",
+		  { .from = A, .to = B, .proto = ICMP, .icmp = 13, .raw_icmp = true },
+		  10 },
+		{ "node information",
+		  { .from = A, .to = B, .proto = ICMP, .icmp = 139, .raw_icmp = true },
+		  6 },
 	};
 	struct lab lab;
 
@@ -96,8 +117,10 @@ Test(packets, never)
 		frame_make(&f, &s, v6);
 		f.data[12] = v6 ? 0x08 : 0x86;
 		f.data[13] = v6 ? 0x00 : 0xdd;
-		lab_expect(lab_run(&lab, true, A, 0, 0, &f, 1).verdict, DROPPED, "other version, v6 %d", v6);
-		lab_expect(lab_run(&lab, false, B, lab.uplink, 0, &f, 1).verdict, DROPPED, "other version, arrives, v6 %d", v6);
+		lab_expect(lab_run(&lab, true, A, 0, 0, &f, 1).verdict, DROPPED,
+		           "other version, v6 %d", v6);
+		lab_expect(lab_run(&lab, false, B, lab.uplink, 0, &f, 1).verdict, DROPPED,
+		           "other version, arrives, v6 %d", v6);
 	}
 }
 
@@ -111,8 +134,15 @@ Test(packets, fragments)
 	for (int k = 0; k < 8; k++) {
 		const bool v6 = k & 1, arrives = k & 2;
 		const uint8_t proto = protos[k / 4];
-		struct spec first = { .from = A, .to = B, .proto = proto, .sport = 1, .dport = 80, .headers = "f", .more = true,
-			              .id = 99, .payload = 64 };
+		struct spec first = { .from = A,
+			              .to = B,
+			              .proto = proto,
+			              .sport = 1,
+			              .dport = 80,
+			              .headers = "f",
+			              .more = true,
+			              .id = 99,
+			              .payload = 64 };
 		struct spec no = first, later = first, other = first, reply = first, last;
 		enum verdict yes = arrives ? PASSES : HANDED_OVER;
 
@@ -155,7 +185,8 @@ Test(packets, tiny_fragments)
 	lab_open(&lab, CONTROL_FASTPATH);
 	lab_apply(&lab, &policy);
 	for (int v6 = 0; v6 < 2; v6++) {
-		struct spec first = { BASE, .dport = 80, .headers = "f", .more = true, .id = 5, .cut = 12, .tcp = ACK };
+		struct spec first = { BASE,    .dport = 80, .headers = "f", .more = true,
+			              .id = 5, .cut = 12,   .tcp = ACK };
 		struct spec no = first, back = first, request = { BASE, .dport = 80 };
 
 		no.dport = 22;
@@ -166,7 +197,8 @@ Test(packets, tiny_fragments)
 		back.sport = 80;
 		back.dport = 40000;
 		lab_expect(lab_sends(&lab, &request, v6), HANDED_OVER, "request, v6 %d", v6);
-		lab_expect(lab_sends(&lab, &back, v6), DROPPED, "tiny in reply direction, v6 %d", v6);
+		lab_expect(lab_sends(&lab, &back, v6), DROPPED, "tiny in reply direction, v6 %d",
+		           v6);
 	}
 }
 
@@ -179,33 +211,68 @@ Test(packets, icmp_errors)
 	lab_apply(&lab, &policy);
 	for (int k = 0; k < 4; k++) {
 		const bool v6 = k & 1;
-		struct spec sent = { .from = OUTSIDE, .to = C, .proto = TCP, .sport = 5000, .dport = 80 };
-		struct spec answer = { .from = C, .to = OUTSIDE, .proto = TCP, .sport = 80, .dport = 5000, .tcp = ACK };
+		struct spec sent = {
+			.from = OUTSIDE, .to = C, .proto = TCP, .sport = 5000, .dport = 80
+		};
+		struct spec answer = { .from = C,
+			               .to = OUTSIDE,
+			               .proto = TCP,
+			               .sport = 80,
+			               .dport = 5000,
+			               .tcp = ACK };
 		struct spec other = answer, between = { BASE, .dport = 80 }, too_far = between;
-		struct spec error = { .from = ELSEWHERE, .to = C, .proto = ICMP, .icmp = types[k / 2], .quoted = &answer };
-		struct spec wrong = { .from = ELSEWHERE, .to = C, .proto = ICMP, .icmp = types[k / 2], .quoted = &other };
-		struct spec foreign = { .from = ELSEWHERE, .to = C, .proto = ICMP, .icmp = types[k / 2], .quoted = &between };
-		struct spec own = { .from = C, .to = OUTSIDE, .proto = ICMP, .icmp = types[k / 2], .quoted = &sent };
-		struct spec peer = { .from = B, .to = A, .proto = ICMP, .icmp = types[k / 2], .quoted = &between };
-		struct spec forged = { .from = C, .to = A, .proto = ICMP, .icmp = types[k / 2], .quoted = &between };
-		struct spec far = { .from = B, .to = A, .proto = ICMP, .icmp = types[k / 2], .quoted = &too_far };
+		struct spec error = { .from = ELSEWHERE,
+			              .to = C,
+			              .proto = ICMP,
+			              .icmp = types[k / 2],
+			              .quoted = &answer };
+		struct spec wrong = { .from = ELSEWHERE,
+			              .to = C,
+			              .proto = ICMP,
+			              .icmp = types[k / 2],
+			              .quoted = &other };
+		struct spec foreign = { .from = ELSEWHERE,
+			                .to = C,
+			                .proto = ICMP,
+			                .icmp = types[k / 2],
+			                .quoted = &between };
+		struct spec own = { .from = C,
+			            .to = OUTSIDE,
+			            .proto = ICMP,
+			            .icmp = types[k / 2],
+			            .quoted = &sent };
+		struct spec peer = {
+			.from = B, .to = A, .proto = ICMP, .icmp = types[k / 2], .quoted = &between
+		};
+		struct spec forged = {
+			.from = C, .to = A, .proto = ICMP, .icmp = types[k / 2], .quoted = &between
+		};
+		struct spec far = {
+			.from = B, .to = A, .proto = ICMP, .icmp = types[k / 2], .quoted = &too_far
+		};
 
 		lab_forget_flows(&lab);
 		other.dport++;
 		too_far.dport++;
-		lab_expect(lab_reaches(&lab, lab.uplink, &error, v6), DROPPED, "%d: about nothing", k);
+		lab_expect(lab_reaches(&lab, lab.uplink, &error, v6), DROPPED, "%d: about nothing",
+		           k);
 		lab_expect(lab_sends(&lab, &own, v6), DROPPED, "%d: own, about nothing", k);
 		lab_expect(lab_reaches(&lab, lab.uplink, &sent, v6), PASSES, "%d: request", k);
-		lab_expect(lab_sends(&lab, &between, v6), HANDED_OVER, "%d: request between pods", k);
+		lab_expect(lab_sends(&lab, &between, v6), HANDED_OVER, "%d: request between pods",
+		           k);
 		lab_expect(lab_reaches(&lab, lab.uplink, &error, v6), PASSES, "%d: of a router", k);
-		lab_expect(lab_reaches(&lab, lab.uplink, &wrong, v6), DROPPED, "%d: about another port", k);
-		lab_expect(lab_reaches(&lab, lab.uplink, &foreign, v6), DROPPED, "%d: about another's packet", k);
+		lab_expect(lab_reaches(&lab, lab.uplink, &wrong, v6), DROPPED,
+		           "%d: about another port", k);
+		lab_expect(lab_reaches(&lab, lab.uplink, &foreign, v6), DROPPED,
+		           "%d: about another's packet", k);
 		lab_expect(lab_sends(&lab, &own, v6), PASSES, "%d: own", k);
 		lab_expect(lab_sends(&lab, &peer, v6), HANDED_OVER, "%d: to a pod", k);
 		lab_expect(lab_sends(&lab, &forged, v6), DROPPED, "%d: to a pod, by a third", k);
-		lab_expect(lab_sends(&lab, &far, v6), DROPPED, "%d: to a pod, about another port", k);
+		lab_expect(lab_sends(&lab, &far, v6), DROPPED, "%d: to a pod, about another port",
+		           k);
 		lab_apply(&lab, &policy);
-		lab_expect(lab_reaches(&lab, lab.uplink, &error, v6), PASSES, "%d: of a router, next generation", k);
+		lab_expect(lab_reaches(&lab, lab.uplink, &error, v6), PASSES,
+		           "%d: of a router, next generation", k);
 		lab_expect(lab_sends(&lab, &own, v6), PASSES, "%d: own, next generation", k);
 	}
 }
@@ -234,10 +301,17 @@ Test(packets, garbage)
 	lab_open(&lab, CONTROL_FASTPATH);
 	lab_apply(&lab, &closed);
 	for (int i = 0; i < 60000; i++) {
-		struct spec s = { .from = A, .to = (enum who)(1 + dice() % ELSEWHERE), .proto = protos[dice() % ARRAY_SIZE(protos)],
-			          .sport = (uint16_t)dice(), .dport = (uint16_t)dice(), .tcp = (uint8_t)dice(),
-			          .headers = chains[dice() % ARRAY_SIZE(chains)], .offset = (uint16_t)(dice() % 3), .more = dice() & 1,
-			          .icmp = (uint8_t)dice(), .payload = (uint16_t)(dice() % 100) };
+		struct spec s = { .from = A,
+			          .to = (enum who)(1 + dice() % ELSEWHERE),
+			          .proto = protos[dice() % ARRAY_SIZE(protos)],
+			          .sport = (uint16_t)dice(),
+			          .dport = (uint16_t)dice(),
+			          .tcp = (uint8_t)dice(),
+			          .headers = chains[dice() % ARRAY_SIZE(chains)],
+			          .offset = (uint16_t)(dice() % 3),
+			          .more = dice() & 1,
+			          .icmp = (uint8_t)dice(),
+			          .payload = (uint16_t)(dice() % 100) };
 		const bool sends = i & 1;
 		struct frame f;
 		struct ran r;
@@ -261,8 +335,9 @@ Test(packets, garbage)
 		if (sends && r.verdict == PASSES)
 			continue;
 		if (r.verdict != DROPPED && n++ < 3)
-			cr_log_warn("frame %d: sends %d, to %d, protocol %d, headers %s, %s", i, sends, (int)s.to, s.proto,
-			            s.headers ? s.headers : "none", lab_name(r.verdict));
+			cr_log_warn("frame %d: sends %d, to %d, protocol %d, headers %s, %s", i,
+			            sends, (int)s.to, s.proto, s.headers ? s.headers : "none",
+			            lab_name(r.verdict));
 	}
 	cr_expect(n == 0, "expected every frame to be dropped, found that %d were not", n);
 }

@@ -19,11 +19,12 @@
 #define NEW    40000U /* fewer than there are ports */
 
 static const struct rule rules[] = {
-	{ 2, B, TCP, 80, 80 }, { 2, B, TCP, 1000, 2000 }, { 3, A, TCP, 80, 80 }, { 3, A, UDP, 53, 53 },
-	{ 4, CLASS_BLOCK, TCP, 443, 443 },
+	{ 2, B, TCP, 80, 80 }, { 2, B, TCP, 1000, 2000 },         { 3, A, TCP, 80, 80 },
+	{ 3, A, UDP, 53, 53 }, { 4, CLASS_BLOCK, TCP, 443, 443 },
 };
 
-static uint32_t test_run(int prog, uint32_t link, uint32_t iif, const struct frame *f, uint32_t repeat)
+static uint32_t test_run(int prog, uint32_t link, uint32_t iif, const struct frame *f,
+                         uint32_t repeat)
 {
 	struct __sk_buff in = { .ingress_ifindex = iif, .ifindex = link };
 	union bpf_attr attr = { 0 };
@@ -34,11 +35,13 @@ static uint32_t test_run(int prog, uint32_t link, uint32_t iif, const struct fra
 	attr.test.ctx_in = (uint64_t)(uintptr_t)&in;
 	attr.test.ctx_size_in = sizeof(in);
 	attr.test.repeat = repeat;
-	cr_assert(syscall(SYS_bpf, BPF_PROG_TEST_RUN, &attr, sizeof(attr)) == 0, "BPF_PROG_TEST_RUN: %m");
+	cr_assert(syscall(SYS_bpf, BPF_PROG_TEST_RUN, &attr, sizeof(attr)) == 0,
+	          "BPF_PROG_TEST_RUN: %m");
 	return attr.test.duration;
 }
 
-static uint32_t best_of(int prog, uint32_t link, uint32_t iif, const struct frame *f, uint32_t repeat)
+static uint32_t best_of(int prog, uint32_t link, uint32_t iif, const struct frame *f,
+                        uint32_t repeat)
 {
 	uint32_t best = UINT32_MAX;
 
@@ -50,8 +53,10 @@ static uint32_t best_of(int prog, uint32_t link, uint32_t iif, const struct fram
 	return best;
 }
 
-#define INSN(op, to, from, offset, value) \
-	{ .code = (op), .dst_reg = (to), .src_reg = (from), .off = (offset), .imm = (value) }
+#define INSN(op, to, from, offset, value)                                                         \
+	{                                                                                         \
+		.code = (op), .dst_reg = (to), .src_reg = (from), .off = (offset), .imm = (value) \
+	}
 
 static int load(const struct bpf_insn *insns, uint32_t n)
 {
@@ -93,7 +98,8 @@ static int in_front_of(int prog, bool v6)
 		INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0),
 	};
 
-	cr_assert(map >= 0 && sys_map_update(map, &zero, &prog, BPF_ANY) == 0, "a table of programs");
+	cr_assert(map >= 0 && sys_map_update(map, &zero, &prog, BPF_ANY) == 0,
+	          "a table of programs");
 	return load(insns, ARRAY_SIZE(insns));
 }
 
@@ -107,8 +113,8 @@ static int empty_program(void)
 	return load(insns, ARRAY_SIZE(insns));
 }
 
-static void print(const struct lab *lab, const char *what, bool from_pod, enum who who, uint32_t iif,
-                  const struct spec *s)
+static void print(const struct lab *lab, const char *what, bool from_pod, enum who who,
+                  uint32_t iif, const struct spec *s)
 {
 	const int prog = from_pod ? lab->d.from_pod : lab->d.to_pod, nothing = empty_program();
 	const uint32_t link = lab->link[who];
@@ -126,20 +132,29 @@ static void print(const struct lab *lab, const char *what, bool from_pod, enum w
 		known = best_of(prog, link, iif, &f, REPEAT);
 		refused = best_of(prog, link, iif, &g, REPEAT);
 		fresh = best_of(real, link, iif, &f, NEW);
-		overhead = best_of(front, link, iif, &f, NEW) - best_of(nothing, link, iif, &f, NEW);
-		printf("timing: %-40s IPv%d  known %3u ns  new %3u ns  refused %3u ns\n", what, v6 ? 6 : 4, known,
-		       fresh - overhead, refused);
+		overhead =
+			best_of(front, link, iif, &f, NEW) - best_of(nothing, link, iif, &f, NEW);
+		printf("timing: %-40s IPv%d  known %3u ns  new %3u ns  refused %3u ns\n", what,
+		       v6 ? 6 : 4, known, fresh - overhead, refused);
 	}
 }
 
 Test(timing, hooks)
 {
-	const struct policy policy = { .rules = rules, .n = ARRAY_SIZE(rules), .egress = { [A] = 2, [C] = 4 },
+	const struct policy policy = { .rules = rules,
+		                       .n = ARRAY_SIZE(rules),
+		                       .egress = { [A] = 2, [C] = 4 },
 		                       .ingress = { [B] = 3, [C] = 4 } };
-	const struct spec pods = { .from = A, .to = B, .proto = TCP, .sport = 40000, .dport = 80, .to_mac = B };
+	const struct spec pods = {
+		.from = A, .to = B, .proto = TCP, .sport = 40000, .dport = 80, .to_mac = B
+	};
 	struct spec routed = pods;
-	const struct spec out = { .from = C, .to = OUTSIDE, .proto = TCP, .sport = 40000, .dport = 443 };
-	const struct spec in = { .from = OUTSIDE, .to = C, .proto = TCP, .sport = 40000, .dport = 443 };
+	const struct spec out = {
+		.from = C, .to = OUTSIDE, .proto = TCP, .sport = 40000, .dport = 443
+	};
+	const struct spec in = {
+		.from = OUTSIDE, .to = C, .proto = TCP, .sport = 40000, .dport = 443
+	};
 	struct lab lab;
 
 	lab_open(&lab, CONTROL_FASTPATH);
