@@ -299,8 +299,6 @@ the_end()
 wrong_usage()
 {
 	local word
-	plugin_policy='{"backend": "nftables"}' conf='' verb ADD nobody
-	equal "nftables: code" 7 "$(jq .code nobody.ADD)"
 	for word in '{"backend": "magic"}' '{"unknown": "perhaps"}' '{"fail": "never"}' '{"flows": 1}' '{"endpoints": "many"}' '{"fastpath": 1}' '[]'; do
 		plugin_policy=$word verb ADD nobody
 		equal "policy $word: code" 7 "$(jq .code nobody.ADD)"
