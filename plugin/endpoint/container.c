@@ -221,11 +221,13 @@ static int wait_inside(struct attachment *a, struct err *e)
 
 int container_wait_carrier(struct attachment *a, struct err *e)
 {
+	int r;
+
 	if (a->conf.disable_interface)
 		return 0;
 	/* Until the kernel has handled the event that the pair is connected, it drops what the pod sends. */
-	(void)link_sync_carrier(&a->pod, a->req->ifname);
-	return link_is_running(&a->pod, a->req->ifname) ? 0 : inside(a, wait_inside, e);
+	r = link_is_ready(&a->pod, a->req->ifname, e);
+	return r == 0 ? inside(a, wait_inside, e) : r < 0 ? r : 0;
 }
 
 int container_settle(struct attachment *a, struct err *e)

@@ -171,13 +171,6 @@ uint32_t link_mtu(const struct nl_sock *s, const char *name)
 	return device_ioctl(s, SIOCGIFMTU, name, &ifr) ? (uint32_t)ifr.ifr_mtu : 0;
 }
 
-bool link_is_running(const struct nl_sock *s, const char *name)
-{
-	struct ifreq ifr = { 0 };
-
-	return device_ioctl(s, SIOCGIFFLAGS, name, &ifr) && (ifr.ifr_flags & IFF_RUNNING);
-}
-
 bool link_sync_carrier(const struct nl_sock *s, const char *name)
 {
 	struct ethtool_value value = { .cmd = ETHTOOL_GLINK };

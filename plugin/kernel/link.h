@@ -46,8 +46,6 @@ int link_exists(struct nl_sock *s, const char *name, struct err *e);
 int link_index(const struct nl_sock *s, const char *name);
 /* link_mtu() - MTU of a name by ioctl; 0 if there is none. */
 uint32_t link_mtu(const struct nl_sock *s, const char *name);
-/* link_is_running() - Is the link up and operational (IFF_RUNNING)? By ioctl. */
-bool link_is_running(const struct nl_sock *s, const char *name);
 
 /* link_sync_carrier() - Have the kernel deliver a pending carrier event of a link NOW (ioctl ETHTOOL_GLINK:
  * ethtool_op_get_link() -> linkwatch_sync_dev()), so that a bridge port forwards when we return, without
@@ -55,8 +53,12 @@ bool link_is_running(const struct nl_sock *s, const char *name);
  * kernel as before, usually within some microseconds. */
 bool link_sync_carrier(const struct nl_sock *s, const char *name);
 
-/* link_wait_port() - Wait until a link is operational and, if it is a bridge port, not disabled. Usually two questions and no
- * wait (see link_wait.c). 0, or -ETIMEDOUT with code 11 and upstream's text. */
+/* link_is_ready() - Does the link carry traffic: operational and, if it is a bridge port, not disabled? After a pending event was
+ * delivered. (IFF_RUNNING does not tell: a state that is not known yet looks like it.) 1, 0 or -errno. */
+int link_is_ready(struct nl_sock *s, const char *name, struct err *e);
+
+/* link_wait_port() - Wait for that, in the network namespace of the caller, which @s must be of too. Usually one
+ * question and no wait (see link_wait.c). 0, or -ETIMEDOUT with code 11 and upstream's text. */
 int link_wait_port(struct nl_sock *s, const char *name, unsigned int timeout_ms, struct err *e);
 
 /* link_each() - Dump all links of the namespace: slow paths only. A link may come twice when the list changes

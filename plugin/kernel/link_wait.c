@@ -2,8 +2,8 @@
 /*
  * link_wait.c - waiting for a bridge port to carry traffic
  *
- * When the pod's end of a pair comes up, the node's end gets carrier, and the bridge lets its port forward when it hears of
- * that, by an event that the kernel delivers from a work queue. link_sync_carrier() has it delivered at once (since Linux
+ * When both ends of a pair are up, each gets carrier, and only when the kernel has delivered that event, from a work queue,
+ * does the bridge let its port forward and the pod's end send. link_sync_carrier() has it delivered at once (since Linux
  * 6.8); on older kernels we wait for the notification, never by polling.
  */
 #include "kernel/link.h"
@@ -16,7 +16,7 @@
 /* RFC 2863, as linux/if.h numbers it (that header clashes with net/if.h). */
 #define OPERSTATE_UP 6
 
-static int is_ready(struct nl_sock *s, const char *name, struct link_info *link, struct err *e)
+static int look(struct nl_sock *s, const char *name, struct link_info *link, struct err *e)
 {
 	int r = link_get(s, 0, name, link, e);
 
@@ -38,7 +38,7 @@ static int wait_slowly(struct nl_sock *s, const char *name, int64_t deadline, st
 
 	if (r < 0)
 		return r;
-	while ((r = is_ready(s, name, &link, e)) == 0) {
+	while ((r = look(s, name, &link, e)) == 0) {
 		if (nl_events_wait(&events, deadline) < 0)
 			return err_set(
 				e, CNI_E_TRY_AGAIN, ETIMEDOUT,
@@ -48,13 +48,18 @@ static int wait_slowly(struct nl_sock *s, const char *name, int64_t deadline, st
 	return r < 0 ? r : 0;
 }
 
-int link_wait_port(struct nl_sock *s, const char *name, unsigned int timeout_ms, struct err *e)
+int link_is_ready(struct nl_sock *s, const char *name, struct err *e)
 {
 	struct link_info link;
-	int r;
 
 	(void)link_sync_carrier(s, name);
-	r = is_ready(s, name, &link, e);
+	return look(s, name, &link, e);
+}
+
+int link_wait_port(struct nl_sock *s, const char *name, unsigned int timeout_ms, struct err *e)
+{
+	int r = link_is_ready(s, name, e);
+
 	if (r != 0)
 		return r < 0 ? r : 0;
 	return wait_slowly(s, name, nl_deadline(timeout_ms), e);
