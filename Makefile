@@ -188,7 +188,7 @@ LINKS := $(TYPES:%=$(dir $(BIN))%)
 TESTBIN := $(SUITES:%=$(B)/test/%) $(PROBES:%=$(B)/test/%) $(if $(SAN),,$(B)/test/policy-matrix $(B)/test/policy-leak \
 	$(B)/test/policy/.made) $(CONFORMANCE)
 
-.PHONY: all tests deps deps-build deps-check deps-lint deps-dist demo dist check check-dist bench lint format install clean help FORCE
+.PHONY: all tests deps deps-build deps-check deps-lint deps-dist demo dist check check-long check-dist bench lint format install clean help FORCE
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
@@ -432,6 +432,14 @@ check: | $(O)/.deps-check
 	@$(MAKE) --no-print-directory WERROR=1 SAN=1 all tests
 	@SUITE_TIMEOUT=$(SUITE_TIMEOUT) test/lib/run-suites.sh $(O)
 
+# What takes minutes each: test/long/NAME.sh, all or those that LONG names.
+LONG ?= $(sort $(patsubst test/long/%.sh,%,$(wildcard test/long/*.sh)))
+check-long: | $(O)/.deps-check
+	@test/lib/deps.sh long
+	@$(MAKE) --no-print-directory WERROR=1 all tests
+	@$(MAKE) --no-print-directory WERROR=1 SAN=1 all tests
+	@SUITE_TIMEOUT=3600 test/lib/run-suites.sh $(O) $(LONG:%=long-%)
+
 lint: export LINT_CPPFLAGS := $(CPPFLAGS_ALL)
 lint: export LINT_WARN := $(WARN)
 lint: | $(O)/.deps-build $(O)/.deps-check $(O)/.deps-lint
@@ -508,6 +516,7 @@ help:
 		'make deps           install the Debian packages that building, tests and lint need' \
 		'sudo make demo      see it work on this machine' \
 		'sudo make check     every test' \
+		'sudo make check-long  every system call killed, power cuts, other kernels, fuzzing (LONG="NAME...")' \
 		'sudo make bench     side by side with the upstream plugins' \
 		'make lint           formatting, layering, static analysis' \
 		'make format         clang-format on every source file' \

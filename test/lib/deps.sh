@@ -3,7 +3,7 @@
 # deps.sh - install the Debian packages that are missing: deps.sh GROUP...
 #	or unpack the source of one: deps.sh source PACKAGE FOLDER
 #
-# GROUP is build (what `make` needs), check (what the tests need), lint, dist (what runs programs of other processors) or the
+# GROUP is build (what `make` needs), check (what the tests need), long (what check-long needs beside it), lint, dist (what runs programs of other processors) or the
 # triplet of a processor (what compiles for it). When nothing is missing this
 # costs one dpkg-query. Otherwise root installs, without recommended packages; others are told what to
 # run. Nothing that is installed here is started: neither the tests nor the product need a service, and a
@@ -18,6 +18,7 @@ declare -A packages=(
 		golang-github-appc-cni-dev nftables iptables iproute2 iputils-ping ethtool conntrack
 		tcpdump strace jq procps util-linux busybox hyperfine dbus-daemon dbus-bin python3-dbus
 		python3-gi"
+	[long]="qemu-system-x86 cpio e2fsprogs libclang-rt-14-dev"
 	[dist]="qemu-user"
 	[aarch64-linux-gnu]="gcc-aarch64-linux-gnu linux-libc-dev-arm64-cross"
 	[arm-linux-gnueabihf]="gcc-arm-linux-gnueabihf linux-libc-dev-armhf-cross"
@@ -103,14 +104,14 @@ fetch_source()
 	mv "$work/source" "$folder"
 }
 
-[ $# -gt 0 ] || die "usage: deps.sh build|check|lint|dist|TRIPLET ..., deps.sh source PACKAGE FOLDER"
+[ $# -gt 0 ] || die "usage: deps.sh build|check|long|lint|dist|TRIPLET ..., deps.sh source PACKAGE FOLDER"
 if [ "$1" = source ]; then
 	[ $# -eq 3 ] || die "usage: deps.sh source PACKAGE FOLDER"
 	fetch_source "$2" "$(realpath -m "$3")"
 	exit 0
 fi
 for group; do
-	[ -n "${packages[$group]:-}" ] || die "unknown group '$group' (${!packages[*]})"
+	[ -n "${packages[$group]+set}" ] || die "unknown group '$group' (${!packages[*]})"
 done
 command -v dpkg-query > /dev/null || die "this is not Debian: install by hand what $0 lists"
 

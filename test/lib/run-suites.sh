@@ -14,6 +14,8 @@
 #	policy-BACKEND	BUILDDIR/test/policy-matrix with the cases that hands wrote, both address families at once
 #	policy-BACKEND-leak	BUILDDIR/test/policy-leak; like the matrix it makes nodes of its own
 #	runtime-NAME	test/runtime/NAME.sh; these make a node of their own
+#	long-NAME	test/long/NAME.sh BUILDDIR, only when it is named: `make check-long` names all. Lines that begin
+#			with "count: " tell what was tried (kills, cuts, inputs) and are printed
 #
 # The others, except unit, run in a fresh node each (test/lib/node) and are skipped without root.
 #
@@ -186,6 +188,13 @@ for file in test/runtime/*.sh; do
 	name=runtime-$(basename "$file" .sh)
 	if [ -x "$file" ] && selected "$name"; then
 		suite "$name" "$file"
+	fi
+done
+for file in test/long/*.sh; do
+	name=long-$(basename "$file" .sh)
+	if [ -x "$file" ] && [ "${#wanted[@]}" -gt 0 ] && selected "$name"; then
+		suite "$name" "$file" "$build"
+		sed -n 's/^count: /    count: /p' "$out/$name.log"
 	fi
 done
 
