@@ -61,7 +61,9 @@ MACHINE := $(firstword $(subst -, ,$(TRIPLET)))
 # The kernel's headers for that machine; Debian has those of other machines in a folder of the cross compiler.
 KERNEL_INC := $(if $(CROSS),/usr/$(CROSS)/include,/usr/include)
 ASM_INC := $(if $(CROSS),/usr/$(CROSS)/include,/usr/include/$(TRIPLET))
-HARDEN := -D_FORTIFY_SOURCE=3 -fstack-protector-strong -fstack-clash-protection \
+# No -fstack-clash-protection: it touches every page of a frame, 20 of them in an ADD, so that none can reach over the
+# guard below the stack. That is 1 MB wide, and no frame of ours is larger than 64 KB: a larger one does not compile.
+HARDEN := -D_FORTIFY_SOURCE=3 -fstack-protector-strong -Werror=frame-larger-than=65536 \
 	-ftrivial-auto-var-init=zero -fzero-call-used-regs=used-gpr
 HARDEN += $(if $(filter x86_64,$(MACHINE)),-fcf-protection)
 HARDEN += $(if $(filter aarch64,$(MACHINE)),-mbranch-protection=standard)
@@ -138,7 +140,9 @@ MUSL_CFLAGS = -nostdinc -isystem $(MUSL_C_INC) \
 	$(filter-out -D_FORTIFY_SOURCE=% -fcf-protection,$(CFLAGS_ALL))
 # musl-gcc's own link line makes a dynamic executable of -static-pie.
 MUSL_LD = $(CC) -nostdlib $(LDFLAGS_BIN) -Wl,--no-dynamic-linker $(MUSL)/rcrt1.o $(MUSL)/crti.o
-MUSL_LIBS = $(O)/lib/libjansson.a $(O)/lib/libbpf.a $(O)/lib/libelf.a -L$(MUSL) -Wl,--start-group -lc -lgcc -Wl,--end-group $(MUSL)/crtn.o
+MUSL_END = -L$(MUSL) -Wl,--start-group -lc -lgcc -Wl,--end-group $(MUSL)/crtn.o
+# What only people and policies need comes last, so that the start of a plugin touches fewer pages.
+MUSL_OBJS = $(MUSLOBJ) $(O)/lib/libjansson.a $(MUSL)/libc.a $(SELDOMOBJ) $(O)/lib/libbpf.a $(O)/lib/libelf.a
 
 # ---- what is built -------------------------------------------------------------------------------
 
@@ -148,7 +152,9 @@ BPFOBJ := $(B)/obj/bpf/cnida.bpf.o
 MNLOBJ := $(patsubst %.c,$(B)/obj/%.o,$(sort $(wildcard plugin/kernel/mnl/*.c)))
 OBJ := $(SRC:%.c=$(B)/obj/%.o)
 LIBOBJ := $(filter-out $(B)/obj/plugin/main.o,$(OBJ))
-MUSLOBJ := $(SRC:%.c=$(B)/obj/musl/%.o) $(MNLOBJ:$(B)/obj/%=$(B)/obj/musl/%)
+SELDOM := bpf/%.c plugin/cli/%.c plugin/policy/%.c
+MUSLOBJ := $(patsubst %.c,$(B)/obj/musl/%.o,$(filter-out $(SELDOM),$(SRC))) $(MNLOBJ:$(B)/obj/%=$(B)/obj/musl/%)
+SELDOMOBJ := $(patsubst %.c,$(B)/obj/musl/%.o,$(filter $(SELDOM),$(SRC)))
 JANSSONOBJ := $(patsubst %,$(B)/obj/musl/jansson/%.o,dump error hashtable hashtable_seed load memory \
 	pack_unpack strbuffer strconv utf value version)
 # Those files of libbpf and libelf without which ours do not link.
@@ -174,6 +180,7 @@ TESTLIB := $(B)/obj/test/lib.a
 MATRIX := $(patsubst %,$(B)/obj/test/policy/%.o,case flows manifest matrix matrix_case matrix_judge probe \
 	probe_sctp probe_tcp probe_udp service topology topology_tools)
 LEAK := $(patsubst %,$(B)/obj/test/policy/%.o,leak manifest topology topology_tools traffic)
+CRASH := $(call suite_obj,crash)
 # The oracle, what plays cases and what makes worlds are linked into the unit tests; policy-generate writes the
 # suites of cases that no hand wrote into test/policy/ of the output folder.
 policy_obj = $(patsubst %,$(B)/obj/test/policy/%.o,$(1))
@@ -183,10 +190,18 @@ WORLDS := $(call policy_obj,compiled shrink world_objects worlds)
 suite_extra = $(if $(filter unit,$(1)),$(ORACLE) $(WORLDS))
 TESTOBJ := $(foreach s,$(SUITES) lib plugin bench conformance,$(call suite_obj,$(s))) $(GENERATE) $(WORLDS)
 
+# test/fuzz: each file but these is a target, a program of its own made by clang (not by `make tests`). What replays their corpora
+# is one program, sanitized only.
+FUZZ_NAMES := $(filter-out replay sandbox,$(patsubst test/fuzz/%.c,%,$(wildcard test/fuzz/*.c)))
+FUZZ_POLICY := $(patsubst %,test/policy/%.o,oracle compiled worlds world_objects)
+FUZZ_WRAP := -Wl,--wrap=sendto,--wrap=recvmsg
+FUZZ_REPLAY := $(patsubst %,$(B)/obj/test/fuzz/%.o,$(FUZZ_NAMES) replay sandbox)
+
 BIN := $(if $(SAN),$(B)/cnida,$(B)/bin/cnida)
 LINKS := $(TYPES:%=$(dir $(BIN))%)
 TESTBIN := $(SUITES:%=$(B)/test/%) $(PROBES:%=$(B)/test/%) $(if $(SAN),,$(B)/test/policy-matrix $(B)/test/policy-leak \
-	$(B)/test/policy/.made) $(CONFORMANCE)
+	$(B)/test/policy/.made $(B)/test/crash) $(CONFORMANCE) \
+	$(if $(SAN),$(B)/test/fuzz-replay)
 
 .PHONY: all tests deps deps-build deps-check deps-lint deps-dist demo dist check check-long check-dist bench lint format install clean help FORCE
 .DELETE_ON_ERROR:
@@ -334,10 +349,10 @@ $(O)/lib/libmnl.a: $(MNLOBJ)
 	$(Q)rm -f $@ && $(AR) rcsD $@ $^
 
 ifeq ($(LIBC),musl)
-$(BIN): $(MUSLOBJ) $(O)/lib/libjansson.a $(O)/lib/libbpf.a $(O)/lib/libelf.a $(B)/obj/.link
+$(BIN): $(MUSLOBJ) $(SELDOMOBJ) $(O)/lib/libjansson.a $(O)/lib/libbpf.a $(O)/lib/libelf.a $(B)/obj/.link
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(MUSL_LD) -Wl,-Map=$(B)/obj/cnida.map -o $@.debug $(MUSLOBJ) $(MUSL_LIBS)
+	$(Q)$(MUSL_LD) -Wl,-Map=$(B)/obj/cnida.map -o $@.debug $(MUSL_OBJS) $(MUSL_END)
 else
 $(BIN): $(OBJ) $(if $(SAN),,$(LIBMNL)) $(B)/obj/.link
 	@mkdir -p $(@D)
@@ -395,6 +410,14 @@ $(B)/test/policy-leak: $(LEAK) $(TESTLIB) $(LIBOBJ) $(LIBMNL)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_TEST) -o $@ $(LEAK) $(TESTLIB) $(LIBOBJ) $(LIBS_TEST)
 
+# Every system call of every verb killed or refused (test/crash/README.md). Runs the plugins from outside.
+$(CRASH): | $(O)/.deps-check
+$(CRASH): CFLAGS_EXTRA := -Wno-conversion -Wno-cast-qual -Wno-null-dereference
+$(B)/test/crash: $(CRASH) $(TESTLIB)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_TEST) -o $@ $^ -ljansson
+
 $(B)/test/policy-generate: $(GENERATE)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
@@ -404,16 +427,47 @@ $(B)/test/policy/.made: $(B)/test/policy-generate
 	$(call say,GEN,$(@D))
 	$(Q)$< $(@D) > $@ || { rm -f $@; exit 1; }
 
+# The programs of bpf/ as C functions: written for clang, and they read packets where they lie.
+$(FUZZ_REPLAY): | $(O)/.deps-check
+$(FUZZ_REPLAY): CFLAGS_EXTRA = -DFUZZ_REPLAY -Wno-conversion -Wno-sign-conversion -Wno-missing-prototypes \
+	-Wno-cast-qual -Wno-null-dereference $(FUZZ_FLAGS_$(*F)) \
+	'-DFUZZ_TARGETS=$(FUZZ_NAMES:%=X(%))'
+FUZZ_FLAGS_packet := -fno-strict-aliasing -fno-sanitize=alignment -Wno-unknown-pragmas -Wno-pedantic -Wno-shadow
+$(B)/test/fuzz-replay: $(FUZZ_REPLAY) $(FUZZ_POLICY:%=$(B)/obj/%) $(LIBOBJ)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_TEST) $(FUZZ_WRAP) -o $@ $^ $(LIBS_TEST)
+
+# libFuzzer, ASan and UBSan; with our libmnl. Clang also complains of NULL + 0, which C2y allows. `make build/test/fuzz/NAME`, `make fuzz` for all.
+FUZZ_CC := clang
+FUZZ_CFLAGS := $(CFLAGS_BASE) -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
+	-fno-sanitize=pointer-overflow -fno-sanitize-recover=all -Wall -Wextra -Wno-unknown-warning-option -Wno-gnu-statement-expression
+FUZZ_OBJ := $(patsubst %.c,$(O)/obj/fuzz/%.o,$(filter-out plugin/main.c,$(SRC)) $(wildcard plugin/kernel/mnl/*.c) test/fuzz/sandbox.c) \
+	$(FUZZ_POLICY:%=$(O)/obj/fuzz/%)
+.PHONY: fuzz
+fuzz: $(FUZZ_NAMES:%=$(O)/test/fuzz/%)
+$(O)/obj/fuzz/bpf/object.o: $(BPFOBJ)
+$(O)/obj/fuzz/%.o: %.c | $(O)/.deps-build
+	@mkdir -p $(@D)
+	$(call say,FUZZCC,$<)
+	$(Q)$(FUZZ_CC) $(CPPFLAGS_ALL) -DBPF_OBJECT='"$(BPFOBJ)"' $(FUZZ_CFLAGS) $(FUZZ_FLAGS_$(*F)) -c -o $@ $<
+$(FUZZ_NAMES:%=$(O)/test/fuzz/%): $(O)/test/fuzz/%: $(O)/obj/fuzz/test/fuzz/%.o $(FUZZ_OBJ)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -pie $(if $(filter netlink,$*),$(FUZZ_WRAP)) -o $@ $^ \
+		-Wl,-Bstatic -lnftnl -Wl,-Bdynamic -ljansson -lbpf
+-include $(FUZZ_REPLAY:.o=.d) $(FUZZ_OBJ:.o=.d) $(FUZZ_NAMES:%=$(O)/obj/fuzz/test/fuzz/%.d)
+
 $(B)/test/ipam_scale: $(B)/obj/test/bench/ipam_scale.o $(LIBOBJ) $(if $(SAN),,$(LIBMNL))
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_TEST) -o $@ $< $(LIBOBJ) $(LIBS_TEST)
 
 ifeq ($(LIBC),musl)
-$(B)/test/nothing: $(B)/obj/musl/test/bench/nothing.o $(O)/lib/libjansson.a
+$(B)/test/nothing: $(B)/obj/musl/test/bench/nothing.o
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(MUSL_LD) -o $@ $< $(MUSL_LIBS)
+	$(Q)$(MUSL_LD) -o $@ $< $(MUSL_END)
 else
 $(B)/test/nothing: $(B)/obj/test/bench/nothing.o
 	@mkdir -p $(@D)
@@ -421,7 +475,7 @@ $(B)/test/nothing: $(B)/obj/test/bench/nothing.o
 	$(Q)$(CC) $(LDFLAGS_BIN) -o $@ $<
 endif
 
--include $(BPFOBJ:.o=.d) $(OBJ:.o=.d) $(MUSLOBJ:.o=.d) $(patsubst %.c,$(B)/obj/%.d,$(ALONE)) $(TESTOBJ:.o=.d) $(MATRIX:.o=.d) $(LEAK:.o=.d) $(MNLOBJ:.o=.d)
+-include $(BPFOBJ:.o=.d) $(OBJ:.o=.d) $(MUSLOBJ:.o=.d) $(SELDOMOBJ:.o=.d) $(patsubst %.c,$(B)/obj/%.d,$(ALONE)) $(TESTOBJ:.o=.d) $(MATRIX:.o=.d) $(LEAK:.o=.d) $(CRASH:.o=.d) $(MNLOBJ:.o=.d)
 
 # ---- trying it out -------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@
  * through the node's stack (a packet that from_pod hands over directly never meets to_pod).
  *
  *	cnida_control	array, 1 entry		struct control		generation and switches
- *	cnida_endpoint	hash			in6 -> struct endpoint	addresses of the pods of this node
+ *	cnida_endpoint	array, 1 entry		struct endpoint_bucket[]	addresses of the pods of this node: a hash table of our own
  *	cnida_policy	array of maps, 1 entry	-> array, 1 entry	the policy image in force
  *	cnida_flow	array			struct flow_bucket	connections that were allowed: a hash table of our own
  *
@@ -33,7 +33,7 @@
 #include <linux/types.h>
 
 /* Part of the pin path: changes whenever a layout below does. */
-#define CNIDA_ABI      "1"
+#define CNIDA_ABI      "2"
 #define CNIDA_BPF_ROOT "/sys/fs/bpf/cnida"
 #define CNIDA_BPF_DIR  CNIDA_BPF_ROOT "/" CNIDA_ABI
 
@@ -50,6 +50,39 @@
 struct in6 {
 	__u32 word[4]; /* network order */
 };
+
+/*
+ * Both hash tables of our own are made of buckets with eight places. A bucket begins with the tags of its places, a byte of each key's
+ * hash: one load and some arithmetic tell where a key can be at all. 0: empty.
+ */
+#define TAGS_WAYS 8U
+#define TAGS_ONES 0x0101010101010101ULL
+
+/* tag_of() - The tag that a byte of the hash makes. */
+static inline __attribute__((always_inline)) __u32 tag_of(__u32 byte)
+{
+	return byte ? byte : 1;
+}
+
+/* tags_match() - The top bit of each byte that is @tag. */
+static inline __attribute__((always_inline)) __u64 tags_match(__u64 tags, __u32 tag)
+{
+	__u64 x = tags ^ tag * TAGS_ONES, low = TAGS_ONES * 0x7f;
+
+	return ~(((x & low) + low) | x | low);
+}
+
+/* tags_first() - Place of the lowest of those, which must not be 0. */
+static inline __attribute__((always_inline)) __u32 tags_first(__u64 match)
+{
+	return (__u32)(((match & -match) >> 7) * 0x0001020304050607ULL >> 56) & (TAGS_WAYS - 1);
+}
+
+/* tags_set() - With another tag at one place. */
+static inline __attribute__((always_inline)) __u64 tags_set(__u64 tags, __u32 way, __u32 tag)
+{
+	return (tags & ~(0xffULL << way * 8)) | (__u64)tag << way * 8;
+}
 
 /* ---- cnida_control ---- */
 
@@ -78,18 +111,55 @@ struct endpoint_slot {
 /*
  * Each pod also has an entry for its interface itself, under the address ff00::IFINDEX (network order; no packet is from there): what is
  * known about frames that have no address of the pod. A pod without that entry is not attached: nothing passes.
- *
- * The value is updated in place (BPF_F_LOCK): replacing it would free the old one for the next update, while a program may be
- * reading it. Programs do not take the lock; what they read while somebody writes is the slot that does not change.
  */
 struct endpoint {
-	MAP_LOCK lock; /* the kernel's; 0 in user space */
-	__u32 ifindex; /* host side of the veth */
-	__u8 mac[6];   /* of the pod's interface */
+	__u32 sequence; /* odd: being written */
+	__u32 ifindex;  /* host side of the veth */
+	__u8 mac[6];    /* of the pod's interface */
 	__u8 host_mac[6]; /* what the pod's frames to the host carry: the bridge's, or the host veth's (ptp) */
 	__u32 flags;
 	struct endpoint_slot slot[2]; /* by parity of the image */
 };
+
+/*
+ * The table is one value of constants.endpoint_mask + 1 buckets; a key may be in either of the two that its hash names. Not a map of the
+ * kernel's: a look-up there is a call that costs as much as all the rest of a known packet.
+ *
+ * User space writes, through a mapping and under a lock (pods.h); programs read, without one. An entry is complete before its tag is
+ * there. When another takes its place, or it changes hands, its sequence counts up before and after: who copied it meanwhile
+ * begins anew. Of the slots only the one that is not in force is written without that.
+ */
+struct endpoint_place {
+	struct in6 key;
+	struct endpoint endpoint;
+};
+
+struct endpoint_bucket {
+	__u64 tags;
+	__u64 pad[7]; /* a place is a line of the cache */
+	struct endpoint_place place[TAGS_WAYS];
+};
+
+/* The two words of an address, as they lie in memory. Which buckets, and which tag, below. */
+static inline __attribute__((always_inline)) __u64 endpoint_hash(__u64 high, __u64 low)
+{
+	__u64 h = high * 0x9e3779b97f4a7c15ULL + low * 0xc2b2ae3d27d4eb4fULL;
+
+	h ^= h >> 32;
+	h *= 0xd6e8feb86659fd93ULL;
+	return h ^ h >> 32;
+}
+
+/* endpoint_bucket_of() - @which: 0 or 1. To be cut to the size of the table. */
+static inline __attribute__((always_inline)) __u32 endpoint_bucket_of(__u64 hash, __u32 which)
+{
+	return (__u32)(which ? hash >> 20 : hash);
+}
+
+static inline __attribute__((always_inline)) __u32 endpoint_tag(__u64 hash)
+{
+	return tag_of((__u32)(hash >> 56));
+}
 
 /* ---- cnida_flow ---- */
 
@@ -134,9 +204,10 @@ struct times {
 
 /* What the loader tells the programs: their .rodata. */
 struct constants {
-	__u32 image_size; /* bytes of an image's map value: a power of two */
-	__u32 flow_mask;  /* number of buckets - 1 */
-	__u32 lock_to_read;
+	__u32 image_size;    /* bytes of an image's map value: a power of two */
+	__u32 flow_mask;     /* number of buckets - 1 */
+	__u32 endpoint_mask; /* likewise */
+	__u32 locks;         /* take the locks of flow buckets, see there */
 	struct times times;
 };
 
@@ -158,11 +229,13 @@ struct flow {
  * bucket is full the one that was silent for longest makes room. Not a map of the kernel's, because looking something up in those
  * costs as much as all the rest of a known packet, and making room in an LRU map four times that.
  *
- * Writers take the bucket's lock, and count @sequence up before and after. Readers take no lock: they copy what they find and see
- * whether the sequence was even and is the same; if not, the slow path reads under the lock. That relies on stores and loads
- * that are seen in order (x86); elsewhere all readers take the lock (struct constants).
+ * A writer makes @sequence odd, if it is even, in one atomic step, and even again afterwards: that is the lock. (A spin lock of the
+ * kernel's takes two calls, a third of what a new connection costs.) Nobody waits for long: who does not get it drops his packet.
+ * Readers take no lock: they copy what they find and see whether the sequence was even and is the same; if not, the slow path reads
+ * as a writer. All that relies on stores and loads that are seen in order (x86), and on an atomic step that not every JIT has;
+ * elsewhere everybody takes the kernel's lock (struct constants).
  */
-#define FLOW_WAYS 8U
+#define FLOW_WAYS TAGS_WAYS
 
 struct flow_slot {
 	struct flow_key key;
@@ -171,9 +244,10 @@ struct flow_slot {
 
 struct flow_bucket {
 	MAP_LOCK lock;
-	__u32 sequence;       /* odd: being written */
-	__u32 tag[FLOW_WAYS]; /* of the key's hash; 0: empty */
+	__u32 sequence; /* odd: being written */
+	__u64 tags;
 	__u32 seen[FLOW_WAYS]; /* tick, see struct times: written at most once in each. (struct flow has it in copies only.) */
+	__u32 pad[4]; /* what is read of every packet is a line of the cache */
 	struct flow_slot slot[FLOW_WAYS];
 };
 

@@ -19,6 +19,7 @@
 #include "base/err.h"
 #include "base/ip.h"
 #include "bpf/abi.h"
+#include "bpf/pods.h"
 #include "kernel/netlink.h"
 
 #include <stdbool.h>
@@ -27,11 +28,13 @@
 
 #define DATAPATH_LOCK_DIR "/run/cnida"
 #define DATAPATH_LOCK     "bpf.lock"
+#define DATAPATH_PODS     "bpf-pods.lock" /* of who writes the table of pods, for microseconds */
 
 struct datapath {
 	int control, endpoint, policy, flow; /* maps */
 	int from_pod, to_pod;                /* programs */
 	int lock;
+	struct pods pods; /* of the map endpoint */
 };
 
 /* datapath_open() - The pins of this ABI: 1, 0 without an error if nothing is loaded (also: no bpffs), or -errno. */
@@ -43,7 +46,7 @@ void datapath_close(struct datapath *d);
 #define DATAPATH_CLOSED                                                                  \
 	{                                                                                \
 		.control = -1, .endpoint = -1, .policy = -1, .flow = -1, .from_pod = -1, \
-		.to_pod = -1, .lock = -1                                                 \
+		.to_pod = -1, .lock = -1, .pods = { .v = NULL }                          \
 	}
 
 /* ---- pods ---- */
@@ -57,7 +60,7 @@ bool datapath_is_link(const struct in6 *key);
 
 /**
  * datapath_put() - Make a pod known, or change what is known: the entry of its interface and one per address
- * @ep:	ep->lock is ignored
+ * @ep:	ep->sequence is ignored
  *
  * An address that another interface has is taken over. Return: 0 or -errno (code 11, ENOSPC, if the table is full), then none of the
  * entries is there.
@@ -76,10 +79,15 @@ int datapath_get(const struct datapath *d, const struct in6 *key, struct endpoin
 /* Called for each entry; anything but 0 ends the walk and is returned. May change or remove that entry. */
 typedef int (*datapath_each_fn)(const struct in6 *key, const struct endpoint *ep, void *arg,
                                 struct err *e);
+/* datapath_count() - How many entries there are; *ret_max: how many there may be at least. */
+uint32_t datapath_count(const struct datapath *d, uint32_t *ret_max);
+/* datapath_count_flows() - How many connections are known, also such as are silent for too long; *ret_max: how many places there are. */
+int datapath_count_flows(const struct datapath *d, uint32_t *ret, uint32_t *ret_max,
+                         struct err *e);
 /* datapath_each() - All entries, those of interfaces too. Entries that come or go meanwhile may be missed or met twice. */
 int datapath_each(const struct datapath *d, datapath_each_fn fn, void *arg, struct err *e);
 
-/* datapath_set_slot() - Change one slot of an entry in place: 1, 0 if there is no such entry, or -errno. */
+/* datapath_set_slot() - Change one slot, not that of the image in force, of an entry in place: 1, 0 if there is no such entry, or -errno. */
 int datapath_set_slot(const struct datapath *d, const struct in6 *key, uint32_t parity,
                       const struct endpoint_slot *slot, struct err *e);
 

@@ -19,7 +19,6 @@ inline_always int chain_l4(struct __sk_buff *skb, struct packet *p, __u32 off, _
 	__u32 room = 16;
 
 	p->l4 = (__u16)off;
-	p->proto = (__u8)proto;
 	if (bpf_skb_load_bytes(skb, off, word, 16) < 0) {
 		room = 8;
 		if (bpf_skb_load_bytes(skb, off, word, 8) < 0)

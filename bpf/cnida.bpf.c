@@ -92,7 +92,7 @@ inline_always int from_pod_known(struct __sk_buff *skb, const struct packet *p, 
 			return through_host(skb, p);
 		f->flags &=
 			~FLOW_HOST; /* the same pair of ports, now without an address translated */
-		flow_store(&p->key, f);
+		flow_store(&p->key, p->hash, f);
 	}
 	if (!(switches & CONTROL_FASTPATH) || (f->flags & FLOW_SHAPED))
 		return PASS;
@@ -127,8 +127,11 @@ inline_always int classify(struct __sk_buff *skb, struct packet *p, struct scene
                            __u32 which, struct flow *f, __u32 *ret_ok)
 {
 	int state = FLOW_UNKNOWN, reverse = 0;
+	int known = p->flags & PACKET_KNOWN ? flow_find(&p->key, p->hash, f) : 0;
 
-	if ((p->flags & PACKET_KNOWN) && flow_find(&p->key, f)) {
+	if (known < 0)
+		return FLOW_AGAIN;
+	if (known) {
 		state = flow_state(p, f, s);
 		if (state != FLOW_REFUSED && !fits(skb, p, f, sender))
 			state = FLOW_UNKNOWN;
@@ -147,7 +150,7 @@ inline_always int classify(struct __sk_buff *skb, struct packet *p, struct scene
 	if (state == FLOW_DOUBTFUL) {
 		state = flow_settle(f, s, *ret_ok);
 		if (state == FLOW_REFUSED)
-			flow_store(&p->key, f);
+			flow_store(&p->key, p->hash, f);
 	}
 	return state;
 }
@@ -156,9 +159,7 @@ inline_always int classify(struct __sk_buff *skb, struct packet *p, struct scene
 inline_always void flow_keep(struct packet *p, struct flow *f)
 {
 	f->seen = flow_tick();
-	flow_store(&p->key, f);
-	if (p->flags & PACKET_FIRST)
-		flow_remember_fragment(p, f);
+	(void)flow_remember(p, f, 1);
 }
 
 /* ---- from_pod ---- */
@@ -213,56 +214,66 @@ static __attribute__((noinline)) int from_pod_other(struct __sk_buff *skb, const
 	return PASS;
 }
 
-/* A new connection to a pod of this node. */
-inline_always int from_pod_to_local(struct __sk_buff *skb, struct packet *p, const struct scene *s,
-                                    __u32 ok, struct flow *f)
+/* What a new connection is remembered as, by what the rules say; 0: it is none. */
+inline_always __u32 from_pod_opens(const struct __sk_buff *skb, const struct packet *p,
+                                   const struct scene *s, __u32 ok)
 {
-	__u32 flags = FLOW_EGRESS | FLOW_INGRESS;
-	if (s->dst.ifindex == skb->ifindex || ok != flags)
-		return DROP;
-	if ((s->src.flags | s->dst.flags) & ENDPOINT_SHAPED)
-		flags |= FLOW_SHAPED;
-	flow_open(p, s, flags, f);
-	if (!(s->switches & CONTROL_FASTPATH) || (flags & FLOW_SHAPED))
-		return PASS;
-	return hand_over(skb, p, s->dst.ifindex, s->dst.mac);
+	if (s->dst.ifindex) {
+		if (s->dst.ifindex == skb->ifindex || ok != (FLOW_EGRESS | FLOW_INGRESS))
+			return 0;
+		return (s->src.flags | s->dst.flags) & ENDPOINT_SHAPED ? ok | FLOW_SHAPED : ok;
+	}
+	if (ok & FLOW_EGRESS)
+		return FLOW_EGRESS;
+	/* The bridge may carry the frame away from here: then nobody could judge it later. */
+	if (addr_is_group(packet_dst(p)) || !mac_eq(p->dst_mac, s->host_mac))
+		return 0;
+	return s->switches & CONTROL_DEFER ? FLOW_DEFERRED : 0;
 }
 
-/* A new connection to anything else. */
-inline_always int from_pod_to_remote(struct __sk_buff *skb, struct packet *p, const struct scene *s,
-                                     __u32 ok, struct flow *f)
+/* What no rule allows, to an address that is no pod's of this node. */
+inline_always int from_pod_exceptions(struct __sk_buff *skb, const struct packet *p,
+                                      const struct scene *s)
 {
-	__u32 port;
+	__u32 port = dhcp_asks(p, packet_dst(p));
 
-	if (ok & FLOW_EGRESS) {
-		flow_open(p, s, FLOW_EGRESS, f);
-		return PASS;
-	}
-	port = dhcp_asks(p, packet_dst(p));
 	if (port) {
 		dhcp_remember(skb->ifindex, port);
 		return PASS;
 	}
-	/* The bridge may carry the frame away from here: then nobody could judge it later. */
-	if (addr_is_group(packet_dst(p)) || !mac_eq(p->dst_mac, s->src.host_mac))
+	if (addr_is_group(packet_dst(p)) || !mac_eq(p->dst_mac, s->host_mac))
 		return DROP;
-	if (s->switches & CONTROL_DEFER) {
-		flow_open(p, s, FLOW_DEFERRED, f);
-		skb->mark |= CNIDA_MARK_DEFER;
-		return PASS;
-	}
 	/* Not remembered: an address without a route looks the same, and may have one later. */
 	return is_for_node(skb, p) ? PASS : DROP;
 }
 
+inline_always int from_pod_new(struct __sk_buff *skb, struct packet *p, const struct scene *s,
+                               __u32 ok, struct flow *f)
+{
+	__u32 flags = from_pod_opens(skb, p, s, ok);
+
+	if (!flags)
+		return s->dst.ifindex ? DROP : from_pod_exceptions(skb, p, s);
+	if (!flow_open(p, s, flags, f))
+		return DROP;
+	if (flags & FLOW_DEFERRED)
+		skb->mark |= CNIDA_MARK_DEFER;
+	if (!s->dst.ifindex || !(s->switches & CONTROL_FASTPATH) || (flags & FLOW_SHAPED))
+		return PASS;
+	return hand_over(skb, p, s->dst.ifindex, s->dst.mac);
+}
+
 verified_once int from_pod_slow(struct __sk_buff *skb, struct packet *p, struct flow *f)
 {
+	const struct control *c = map_control();
 	__u32 ok = 0;
 	struct scene s;
 	int state;
 
-	if (!p || !f || !scene_set(&s, p))
+	if (!p || !f || !c)
 		return DROP;
+	if (!scene_set(&s, p, c))
+		return AGAIN;
 	if (s.src.ifindex != skb->ifindex)
 		return NOBODYS;
 	if (!mac_eq(s.src.mac, p->src_mac))
@@ -276,15 +287,14 @@ verified_once int from_pod_slow(struct __sk_buff *skb, struct packet *p, struct 
 		return state == FLOW_AGAIN ? AGAIN : UNRELATED;
 	if (state == FLOW_REFUSED) /* what is for the node itself outlives every policy */
 		return flow_opened_by(f, p->from) && !s.dst.ifindex &&
-		                       mac_eq(p->dst_mac, s.src.host_mac) && is_for_node(skb, p)
+		                       mac_eq(p->dst_mac, s.host_mac) && is_for_node(skb, p)
 		               ? PASS
 		               : DROP;
 	if (state == FLOW_GOOD) {
 		flow_keep(p, f);
 		return from_pod_known(skb, p, f, p->from & 1, s.switches);
 	}
-	return s.dst.ifindex ? from_pod_to_local(skb, p, &s, ok, f)
-	                     : from_pod_to_remote(skb, p, &s, ok, f);
+	return from_pod_new(skb, p, &s, ok, f);
 }
 
 /* Is everything about this packet as its connection's entry says? Then nothing else is looked at. */
@@ -319,7 +329,8 @@ int from_pod(struct __sk_buff *skb)
 		return DROP;
 	if (p.flags & PACKET_ERROR)
 		related(skb, &p, 1);
-	found = flow_peek(&p.key, c, &f);
+	p.hash = flow_hash(&p.key, c);
+	found = flow_peek(&p.key, p.hash, &f);
 	if (found == PEEK_FOUND && from_pod_fits(skb, &p, &f, c))
 		return from_pod_known(skb, &p, &f, p.from & 1, c->flags);
 	if (found != PEEK_NONE)
@@ -371,7 +382,7 @@ inline_always int came_now_through_host(const struct __sk_buff *skb, const struc
 inline_always int to_pod_from_node(struct __sk_buff *skb, struct packet *p, const struct scene *s,
                                    struct flow *f)
 {
-	int state = flow_find(&p->key, f) ? flow_state(p, f, s) : FLOW_UNKNOWN;
+	int state = flow_find(&p->key, p->hash, f) > 0 ? flow_state(p, f, s) : FLOW_UNKNOWN;
 
 	if (state == FLOW_GOOD || state == FLOW_DOUBTFUL) {
 		if (f->flags & FLOW_NODE)
@@ -379,7 +390,7 @@ inline_always int to_pod_from_node(struct __sk_buff *skb, struct packet *p, cons
 		flow_keep(p, f);
 	}
 	if (state == FLOW_UNKNOWN && s->dst.ifindex == skb->ifindex)
-		flow_open(p, s, FLOW_NODE, f);
+		(void)flow_open(p, s, FLOW_NODE, f);
 	return pass_judged(skb);
 }
 
@@ -403,8 +414,7 @@ inline_always int to_pod_new(struct __sk_buff *skb, struct packet *p, const stru
 		flags |= FLOW_SHAPED;
 	if (came_through_host(skb, s->src.ifindex, flags, s->switches))
 		flags |= FLOW_HOST;
-	flow_open(p, s, flags, f);
-	return pass_judged(skb);
+	return flow_open(p, s, flags, f) ? pass_judged(skb) : DROP;
 }
 
 /* Not IP. */
@@ -424,12 +434,15 @@ static __attribute__((noinline)) int to_pod_other(struct __sk_buff *skb)
 
 verified_once int to_pod_slow(struct __sk_buff *skb, struct packet *p, struct flow *f)
 {
+	const struct control *c = map_control();
 	__u32 which = FLOW_INGRESS, ok = 0;
 	struct scene s;
 	int state;
 
-	if (!p || !f || !scene_set(&s, p))
+	if (!p || !f || !c)
 		return DROP;
+	if (!scene_set(&s, p, c))
+		return AGAIN;
 	if ((p->flags & PACKET_NDP) && ndp_is_local(skb, p))
 		return PASS;
 	if (!s.image)
@@ -438,14 +451,13 @@ verified_once int to_pod_slow(struct __sk_buff *skb, struct packet *p, struct fl
 		return to_pod_from_node(skb, p, &s, f);
 	if (dhcp_answers(p, skb->ifindex))
 		return PASS;
-	if (addr_is_group(packet_dst(p)) || addr_is_link_local(packet_dst(p)))
-		end_set(&s.dst, map_link(skb->ifindex), s.parity);
+	if ((addr_is_group(packet_dst(p)) || addr_is_link_local(packet_dst(p))) &&
+	    !end_set_link(&s.dst, skb->ifindex, s.parity))
+		return AGAIN;
 	if (s.dst.ifindex != skb->ifindex)
 		return DROP;
-	if (skb->mark & CNIDA_MARK_HAIRPIN) {
-		flow_open(p, &s, FLOW_NODE, f);
-		return pass_judged(skb);
-	}
+	if (skb->mark & CNIDA_MARK_HAIRPIN)
+		return flow_open(p, &s, FLOW_NODE, f) ? pass_judged(skb) : DROP;
 	if (skb->mark & CNIDA_MARK_DEFER)
 		which |= FLOW_EGRESS;
 	state = classify(skb, p, &s, 0, which, f, &ok);
@@ -490,10 +502,11 @@ int to_pod(struct __sk_buff *skb)
 		return skb->ingress_ifindex == 0 && map_image() ? PASS : DROP;
 	if (p.flags & PACKET_ERROR)
 		related(skb, &p, 0);
-	found = flow_peek(&p.key, c, &f);
+	p.hash = flow_hash(&p.key, c);
+	found = flow_peek(&p.key, p.hash, &f);
 	if (found == PEEK_FOUND && to_pod_fits(skb, &p, &f, c)) {
 		if (came_now_through_host(skb, &p, &f, c->flags))
-			flow_store(&p.key, &f);
+			flow_store(&p.key, p.hash, &f);
 		return pass_judged(skb);
 	}
 	if (found != PEEK_NONE)

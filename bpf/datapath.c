@@ -29,6 +29,7 @@ int datapath_open_pins(struct datapath *ret, struct err *e)
 	};
 	_cleanup_datapath_ struct datapath d = DATAPATH_CLOSED;
 	int *const fds[] = { &d.control, &d.endpoint, &d.policy, &d.flow, &d.from_pod, &d.to_pod };
+	int r;
 
 	*ret = d;
 	for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
@@ -38,6 +39,9 @@ int datapath_open_pins(struct datapath *ret, struct err *e)
 		if (*fds[i] < 0)
 			return err_sys(e, -*fds[i], "open %s", paths[i]);
 	}
+	r = pods_map(d.endpoint, &d.pods, e);
+	if (r < 0)
+		return r;
 	*ret = d;
 	d = (struct datapath)DATAPATH_CLOSED;
 	return 1;
@@ -65,6 +69,7 @@ void datapath_close(struct datapath *d)
 	int *const fds[] = { &d->control,  &d->endpoint, &d->policy, &d->flow,
 		             &d->from_pod, &d->to_pod,   &d->lock };
 
+	pods_unmap(&d->pods);
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
 		if (*fds[i] >= 0)
 			(void)close(*fds[i]);
@@ -95,92 +100,111 @@ bool datapath_is_link(const struct in6 *key)
 	return key->word[0] == htonl(0xff000000) && key->word[1] == 0 && key->word[2] == 0;
 }
 
-static int put(const struct datapath *d, const struct in6 *key, const struct endpoint *ep,
-               struct err *e)
+static int lock_pods(struct err *e)
 {
-	int r = sys_map_update(d->endpoint, key, ep, BPF_F_LOCK);
+	_cleanup_close_ int dir = fs_opendir(DATAPATH_LOCK_DIR, 0755, e);
 
-	if (r == -E2BIG)
-		return err_set(e, CNI_E_TRY_AGAIN, ENOSPC,
-		               "the table of pods (" CNIDA_BPF_DIR "/endpoint) is full");
-	return r < 0 ? err_sys(e, -r, "write " CNIDA_BPF_DIR "/endpoint") : 0;
+	return dir < 0 ? dir : fs_lock(dir, DATAPATH_PODS, 0600, LOCK_TIMEOUT_MS, e);
+}
+
+/* With the lock. */
+static void forget(const struct datapath *d, const struct in6 *key, uint32_t ifindex)
+{
+	struct endpoint ep;
+
+	if (pods_get(&d->pods, key, &ep) && ep.ifindex == ifindex)
+		(void)pods_remove(&d->pods, key);
+}
+
+static void forget_all(const struct datapath *d, uint32_t ifindex, const struct ip_addr *addrs,
+                       size_t n)
+{
+	struct in6 key = datapath_link_key(ifindex);
+
+	forget(d, &key, ifindex);
+	for (size_t i = 0; i < n; i++) {
+		key = datapath_key(&addrs[i]);
+		forget(d, &key, ifindex);
+	}
 }
 
 int datapath_put(const struct datapath *d, const struct endpoint *ep, const struct ip_addr *addrs,
                  size_t n, struct err *e)
 {
-	struct endpoint entry = *ep;
+	_cleanup_close_ int lock = lock_pods(e);
 	struct in6 key = datapath_link_key(ep->ifindex);
-	struct err lost;
 	int r;
 
-	entry.lock = 0;
-	r = put(d, &key, &entry, e);
+	if (lock < 0)
+		return lock;
+	r = pods_put(&d->pods, &key, ep);
 	for (size_t i = 0; i < n && r == 0; i++) {
 		key = datapath_key(&addrs[i]);
-		r = put(d, &key, &entry, e);
+		r = pods_put(&d->pods, &key, ep);
 	}
-	if (r < 0)
-		(void)datapath_remove(d, ep->ifindex, addrs, n, &lost);
-	return r;
-}
-
-static int forget(const struct datapath *d, const struct in6 *key, uint32_t ifindex, struct err *e)
-{
-	struct endpoint ep;
-	int r = datapath_get(d, key, &ep, e);
-
-	if (r <= 0 || ep.ifindex != ifindex)
-		return r < 0 ? r : 0;
-	r = sys_map_delete(d->endpoint, key);
-	return r < 0 && r != -ENOENT
-	               ? err_sys(e, -r, "remove a pod from " CNIDA_BPF_DIR "/endpoint")
-	               : 0;
+	if (r == 0)
+		return 0;
+	forget_all(d, ep->ifindex, addrs, n);
+	return err_set(e, CNI_E_TRY_AGAIN, ENOSPC,
+	               "the table of pods (" CNIDA_BPF_DIR "/endpoint) is full");
 }
 
 int datapath_remove(const struct datapath *d, uint32_t ifindex, const struct ip_addr *addrs,
                     size_t n, struct err *e)
 {
-	struct in6 key = datapath_link_key(ifindex);
-	int r = forget(d, &key, ifindex, e);
+	_cleanup_close_ int lock = lock_pods(e);
 
-	for (size_t i = 0; i < n && r == 0; i++) {
-		key = datapath_key(&addrs[i]);
-		r = forget(d, &key, ifindex, e);
-	}
-	return r;
+	if (lock < 0)
+		return lock;
+	forget_all(d, ifindex, addrs, n);
+	return 0;
 }
 
 int datapath_get(const struct datapath *d, const struct in6 *key, struct endpoint *ret,
                  struct err *e)
 {
-	int r = sys_map_lookup(d->endpoint, key, ret);
+	(void)e; /* as it was when this was a system call: callers need not know */
+	return pods_get(&d->pods, key, ret);
+}
 
-	if (r == -ENOENT)
-		return 0;
-	return r < 0 ? err_sys(e, -r, "read " CNIDA_BPF_DIR "/endpoint") : 1;
+uint32_t datapath_count(const struct datapath *d, uint32_t *ret_max)
+{
+	struct endpoint ep;
+	struct in6 key;
+	uint32_t n = 0;
+
+	*ret_max = (uint32_t)pods_places(&d->pods) / 2;
+	for (size_t i = 0; i < pods_places(&d->pods); i++)
+		n += pods_at(&d->pods, i, &key, &ep);
+	return n;
+}
+
+int datapath_count_flows(const struct datapath *d, uint32_t *ret, uint32_t *ret_max, struct err *e)
+{
+	struct bpf_map_info info;
+	struct flow_bucket b;
+	int r = sys_map_info(d->flow, &info);
+
+	*ret = 0;
+	*ret_max = r < 0 ? 0 : info.max_entries * FLOW_WAYS;
+	for (uint32_t i = 0; i < info.max_entries && r == 0; i++) {
+		r = sys_map_lookup(d->flow, &i, &b);
+		for (uint64_t tags = b.tags; r == 0 && tags; tags >>= 8)
+			*ret += (tags & 0xff) != 0;
+	}
+	return r < 0 ? err_sys(e, -r, "read " CNIDA_BPF_DIR "/flow") : 0;
 }
 
 int datapath_each(const struct datapath *d, datapath_each_fn fn, void *arg, struct err *e)
 {
-	struct bpf_map_info info;
-	struct in6 key, next;
 	struct endpoint ep;
-	int r = sys_map_info(d->endpoint, &info);
-	bool more;
+	struct in6 key;
 
-	if (r < 0)
-		return err_sys(e, -r, "ask for " CNIDA_BPF_DIR "/endpoint");
-	more = sys_map_next(d->endpoint, NULL, &key) == 0;
-	/* A key that is removed while we are at it starts the walk anew. */
-	for (uint32_t left = 2 * info.max_entries; more && left > 0; left--) {
-		more = sys_map_next(d->endpoint, &key, &next) == 0;
-		r = datapath_get(d, &key, &ep, e);
-		if (r > 0)
-			r = fn(&key, &ep, arg, e);
+	for (size_t i = 0; i < pods_places(&d->pods); i++) {
+		int r = pods_at(&d->pods, i, &key, &ep) ? fn(&key, &ep, arg, e) : 0;
+
 		if (r != 0)
 			return r;
-		key = next;
 	}
 	return 0;
 }
@@ -188,16 +212,8 @@ int datapath_each(const struct datapath *d, datapath_each_fn fn, void *arg, stru
 int datapath_set_slot(const struct datapath *d, const struct in6 *key, uint32_t parity,
                       const struct endpoint_slot *slot, struct err *e)
 {
-	struct endpoint ep;
-	int r = datapath_get(d, key, &ep, e);
-
-	if (r <= 0)
-		return r;
-	ep.slot[parity & 1] = *slot;
-	r = sys_map_update(d->endpoint, key, &ep, BPF_F_LOCK | BPF_EXIST);
-	if (r == -ENOENT)
-		return 0;
-	return r < 0 ? err_sys(e, -r, "write " CNIDA_BPF_DIR "/endpoint") : 1;
+	(void)e;
+	return pods_set_slot(&d->pods, key, parity, slot);
 }
 
 /* ---- policy ---- */

@@ -35,7 +35,7 @@ enum flow_state {
 };
 
 /* flow_state() - Does this entry hold for this packet now? */
-static __attribute__((noinline)) int flow_state(const struct packet *p, const struct flow *f,
+inline_always int flow_state(const struct packet *p, const struct flow *f,
                                                 const struct scene *s)
 {
 	const struct flow_side *src = &f->side[p->from & 1], *dst = &f->side[(p->from & 1) ^ 1];
@@ -52,7 +52,7 @@ static __attribute__((noinline)) int flow_state(const struct packet *p, const st
 		goto gone;
 	return FLOW_DOUBTFUL;
 gone:
-	flow_remove(&p->key);
+	flow_remove(&p->key, p->hash);
 	return FLOW_UNKNOWN;
 }
 
@@ -67,6 +67,9 @@ inline_always int flow_settle(struct flow *f, const struct scene *s, __u32 ok)
 		f->flags &= ~FLOW_DENIED;
 	else
 		f->flags |= FLOW_DENIED;
+	/* A pod can get its limits after its first connection. */
+	if ((s->src.flags | s->dst.flags) & ENDPOINT_SHAPED)
+		f->flags |= FLOW_SHAPED;
 	f->generation = s->generation;
 	return (ok & need) == need ? FLOW_GOOD : FLOW_REFUSED;
 }
@@ -78,7 +81,7 @@ inline_always int flow_settle(struct flow *f, const struct scene *s, __u32 ok)
  */
 inline_always int flow_may_open(const struct packet *p)
 {
-	__u32 to = p->want & 0xffff, from = p->want_back & 0xffff;
+	__u32 to = p->want & 0xffff, from = p->want_back;
 
 	if (p->flags & PACKET_NO_FLOW)
 		return 0;
@@ -100,34 +103,44 @@ inline_always void flow_set_side(struct flow_side *side, const struct end *end)
 /* The fragments that follow this first one share its fate. The key is changed and put back: the stack is short. */
 static __attribute__((noinline)) void flow_remember_fragment(struct packet *p, const struct flow *f)
 {
+	const struct control *c = map_control();
 	word64 *w = (word64 *)&p->key;
 	__u64 ports = w[4], id = w[5];
 
+	if (!c)
+		return;
 	w[4] = packet_fragment_word(p);
 	w[5] = WORD64(p->fragment, 0);
-	flow_store(&p->key, f);
+	flow_store(&p->key, flow_hash(&p->key, c), f);
 	w[4] = ports;
 	w[5] = id;
 }
 
-/* flow_open() - Remember that the packet's connection was allowed. *f is scratch: the caller's, as the stack is short. */
-static __attribute__((noinline)) void flow_open(struct packet *p, const struct scene *s,
-                                                __u32 flags, struct flow *f)
+/* Of the packet's connection: 1, 0 if nobody would know it again. */
+inline_always int flow_remember(struct packet *p, const struct flow *f, int may_open)
 {
+	int r = may_open ? flow_store(&p->key, p->hash, f) : 1;
+
+	if (p->flags & PACKET_FIRST)
+		flow_remember_fragment(p, f);
+	return r;
+}
+
+/*
+ * flow_open() - Remember that the packet's connection was allowed: 1, 0 if that could not be done; who sent it will repeat it
+ *
+ * *f is scratch: the caller's, as the stack is short.
+ */
+inline_always int flow_open(struct packet *p, const struct scene *s, __u32 flags, struct flow *f)
+{
+	struct flow_side *src = &f->side[p->from & 1], *dst = &f->side[(p->from & 1) ^ 1];
+
 	f->generation = s->generation;
 	f->seen = flow_tick();
 	f->flags = flags | p->from;
-	if (p->from) {
-		flow_set_side(&f->side[0], &s->dst);
-		flow_set_side(&f->side[1], &s->src);
-	} else {
-		flow_set_side(&f->side[0], &s->src);
-		flow_set_side(&f->side[1], &s->dst);
-	}
-	if (flow_may_open(p))
-		flow_store(&p->key, f);
-	if (p->flags & PACKET_FIRST)
-		flow_remember_fragment(p, f);
+	flow_set_side(src, &s->src);
+	flow_set_side(dst, &s->dst);
+	return flow_remember(p, f, flow_may_open(p));
 }
 
 #endif

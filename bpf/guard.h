@@ -132,7 +132,7 @@ inline_always int ndp_is_honest(struct __sk_buff *skb, const struct packet *p)
 inline_always int dhcp_ports(const struct packet *p, __u32 from, __u32 to)
 {
 	return p->want == ((__u32)IPPROTO_UDP << 16 | to) &&
-	       p->want_back == ((__u32)IPPROTO_UDP << 16 | from);
+	       p->want_back == from;
 }
 
 inline_always void dhcp_key(struct flow_key *ret, __u32 port, __u32 ifindex)
@@ -158,25 +158,34 @@ inline_always __u32 dhcp_asks(const struct packet *p, const struct in6 *dst)
 
 static __attribute__((noinline)) void dhcp_remember(__u32 ifindex, __u32 port)
 {
+	const struct control *c = map_control();
 	struct flow f = { .seen = flow_tick() };
 	struct flow_key key;
 
 	dhcp_key(&key, port, ifindex);
-	flow_store(&key, &f);
+	if (c)
+		flow_store(&key, flow_hash(&key, c), &f);
 }
 
-static __attribute__((noinline)) int dhcp_answers(const struct packet *p, __u32 ifindex)
+static __attribute__((noinline)) int dhcp_asked(__u32 ifindex, __u32 port)
 {
+	const struct control *c = map_control();
 	struct flow_key key;
 	struct flow f;
 
+	dhcp_key(&key, port, ifindex);
+	return c && flow_find(&key, flow_hash(&key, c), &f) > 0 &&
+	       flow_tick() - f.seen <= constants.times.datagram;
+}
+
+/* What a pod asked everybody for? */
+inline_always int dhcp_answers(const struct packet *p, __u32 ifindex)
+{
 	if (dhcp_ports(p, PORT_DHCP_SERVER, PORT_DHCP_CLIENT))
-		dhcp_key(&key, PORT_DHCP_SERVER, ifindex);
-	else if (dhcp_ports(p, PORT_DHCP6_SERVER, PORT_DHCP6_CLIENT))
-		dhcp_key(&key, PORT_DHCP6_SERVER, ifindex);
-	else
-		return 0;
-	return flow_find(&key, &f) && flow_tick() - f.seen <= constants.times.datagram;
+		return dhcp_asked(ifindex, PORT_DHCP_SERVER);
+	if (dhcp_ports(p, PORT_DHCP6_SERVER, PORT_DHCP6_CLIENT))
+		return dhcp_asked(ifindex, PORT_DHCP6_SERVER);
+	return 0;
 }
 
 #endif

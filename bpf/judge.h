@@ -44,9 +44,16 @@ inline_always __u64 less64(__u64 a, __u64 b)
 	return ((~a & b) | (~(a ^ b) & d)) >> 63;
 }
 
-/* step_if_le() of 128 bits, the high half first. */
-inline_always __u32 step_if_le6(const __u64 a[2], __u64 high, __u64 low, __u32 step)
+/* Two words of an address as a number. */
+inline_always __u64 in6_half(const struct in6 *addr, __u32 i)
 {
+	return (__u64)bpf_ntohl(addr->word[i]) << 32 | bpf_ntohl(addr->word[i + 1]);
+}
+
+/* step_if_le() of 128 bits, the high half first. */
+inline_always __u32 step_if_le6(const __u64 a[2], const struct in6 *addr, __u32 step)
+{
+	__u64 high = in6_half(addr, 0), low = in6_half(addr, 2);
 	__u64 differ = high ^ a[0];
 	__u64 equal = ~(differ | -differ) >> 63;
 
@@ -79,7 +86,7 @@ inline_always int list_holds(const struct image_header *h, __u32 at, __u32 n, __
 }
 
 /* Does the set allow peers of this very class? */
-static __attribute__((noinline)) int cell_allows(const void *image, __u32 set, __u32 class,
+inline_always int cell_allows(const void *image, __u32 set, __u32 class,
                                                  __u32 want)
 {
 	const struct image_header *h = image;
@@ -124,9 +131,7 @@ inline_always __u32 block4_class(const struct image_header *h, __u32 addr)
 
 inline_always __u32 block6_class(const struct image_header *h, const struct in6 *addr)
 {
-	__u64 high = (__u64)bpf_ntohl(addr->word[0]) << 32 | bpf_ntohl(addr->word[1]);
-	__u64 low = (__u64)bpf_ntohl(addr->word[2]) << 32 | bpf_ntohl(addr->word[3]);
-	__u32 at = 0, n = h->blocks6.n, off = h->blocks6.offset;
+	__u32 n = h->blocks6.n, off = h->blocks6.offset;
 	const struct image_block6 *b;
 
 	if (n == 0)
@@ -134,11 +139,12 @@ inline_always __u32 block6_class(const struct image_header *h, const struct in6 
 	for (int i = 0; i < JUDGE_STEPS && n > 1; i++) {
 		__u32 half = n / 2;
 
-		b = image_at(h, off + (at + half) * sizeof(*b), sizeof(*b));
-		at += step_if_le6(b->first, high, low, half);
+		b = image_at(h, off + half * sizeof(*b), sizeof(*b));
+		derive_again(addr);
+		off += step_if_le6(b->first, addr, half) * sizeof(*b);
 		n -= half;
 	}
-	b = image_at(h, off + at * sizeof(*b), sizeof(*b));
+	b = image_at(h, off, sizeof(*b));
 	return b->class;
 }
 
@@ -181,17 +187,23 @@ static __attribute__((noinline)) __u32 host_class(const void *image, const struc
  * @class:	of the peer as a pod, 0 if it is none
  * @want:	protocol << 16 | port
  */
-static __attribute__((noinline)) int judge(const void *image, __u32 set, __u32 class,
-                                           const struct in6 *addr, __u32 want)
+inline_always int judge(const void *image, __u32 set, __u32 class, const struct in6 *addr, __u32 want)
 {
 	if (set == 0)
 		return 1;
-	if (class && cell_allows(image, set, class, want))
-		return 1;
-	if (cell_allows(image, set, 0, want))
-		return 1;
-	class = block_class(image, addr);
-	return class && cell_allows(image, set, class, want);
+	/* One loop, not three calls: each costs as much as what it does. */
+#pragma clang loop unroll(disable)
+	for (__u32 i = 0; i < 3; i++) {
+		derive_again(image);
+		derive_again(want);
+		if (i == 1)
+			class = 0;
+		if (i == 2)
+			class = block_class(image, addr);
+		if ((class || i == 1) && cell_allows(image, set, class, want))
+			return 1;
+	}
+	return 0;
 }
 
 #endif

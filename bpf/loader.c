@@ -222,16 +222,30 @@ static struct times times_of_kernel(void)
 	return t;
 }
 
-static int set_constants(struct bpf_object *o, uint32_t image_size, uint32_t buckets)
+/* What the programs are made for. */
+struct sizes {
+	uint32_t image; /* bytes */
+	uint32_t flow_buckets, endpoint_buckets;
+	bool locks;
+};
+
+static bool needs_locks(const struct loader_conf *conf)
+{
+#if defined(__x86_64__)
+	return conf->locks;
+#else
+	(void)conf;
+	return true;
+#endif
+}
+
+static int set_constants(struct bpf_object *o, const struct sizes *s)
 {
 	const struct constants c = {
-		.image_size = image_size,
-		.flow_mask = buckets - 1,
-#if defined(__x86_64__) || defined(__i386__)
-		.lock_to_read = 0,
-#else
-		.lock_to_read = 1,
-#endif
+		.image_size = s->image,
+		.flow_mask = s->flow_buckets - 1,
+		.endpoint_mask = s->endpoint_buckets - 1,
+		.locks = s->locks,
 		.times = times_of_kernel(),
 	};
 	struct bpf_map *policy = bpf_object__find_map_by_name(o, "cnida_policy");
@@ -250,18 +264,22 @@ static int set_constants(struct bpf_object *o, uint32_t image_size, uint32_t buc
 	if (!inner || !constants)
 		return -EINVAL;
 	r = bpf_map__set_initial_value(constants, &c, sizeof(c));
-	return r < 0 ? r : bpf_map__set_value_size(inner, image_size);
+	return r < 0 ? r : bpf_map__set_value_size(inner, s->image);
 }
 
-static int set_size(struct bpf_object *o, const char *map, uint32_t n)
+/* Of tables that are made now. */
+static int set_sizes(struct bpf_object *o, const struct sizes *s)
 {
-	struct bpf_map *m = bpf_object__find_map_by_name(o, map);
+	struct bpf_map *flow = bpf_object__find_map_by_name(o, "cnida_flow");
+	struct bpf_map *endpoint = bpf_object__find_map_by_name(o, "cnida_endpoint");
+	int r = flow && endpoint ? bpf_map__set_max_entries(flow, s->flow_buckets) : -ENOENT;
 
-	return m ? bpf_map__set_max_entries(m, n) : -ENOENT;
+	return r < 0 ? r
+	             : bpf_map__set_value_size(endpoint, s->endpoint_buckets *
+	                                                         (uint32_t)sizeof(struct endpoint_bucket));
 }
 
-static int open_object(uint32_t image_size, uint32_t buckets, struct bpf_object **ret,
-                       struct err *e)
+static int open_object(const struct sizes *s, struct bpf_object **ret, struct err *e)
 {
 	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = "cnida");
 	int r;
@@ -272,7 +290,7 @@ static int open_object(uint32_t image_size, uint32_t buckets, struct bpf_object 
 	                            &opts);
 	if (!*ret)
 		return bpf_error(e, -errno, "read the eBPF object");
-	r = set_constants(*ret, image_size, buckets);
+	r = set_constants(*ret, s);
 	return r < 0 ? bpf_error(e, r, "set the programs' constants") : 0;
 }
 
@@ -338,17 +356,20 @@ static int set_control(const struct bpf_object *o, uint32_t image_size, uint32_t
 static int load(const struct loader_conf *conf, struct err *e)
 {
 	_cleanup_object_ struct bpf_object *o = NULL;
-	uint32_t buckets = 1;
+	struct sizes sizes = {
+		.image = conf->image_size,
+		.flow_buckets = 1,
+		.endpoint_buckets = pods_buckets(conf->max_endpoints),
+		.locks = needs_locks(conf),
+	};
 	int r;
 
-	while (buckets * FLOW_WAYS < conf->max_flows)
-		buckets *= 2;
-	r = open_object(conf->image_size, buckets, &o, e);
+	while (sizes.flow_buckets * FLOW_WAYS < conf->max_flows)
+		sizes.flow_buckets *= 2;
+	r = open_object(&sizes, &o, e);
 	if (r < 0)
 		return r;
-	r = set_size(o, "cnida_flow", buckets);
-	if (r == 0)
-		r = set_size(o, "cnida_endpoint", conf->max_endpoints);
+	r = set_sizes(o, &sizes);
 	if (r < 0)
 		return bpf_error(e, r, "set the sizes of the tables");
 	r = load_object(o, e);
@@ -450,15 +471,22 @@ static int replace_all(struct nl_sock *route, struct err *e)
 	return r < 0 ? r : x.n;
 }
 
-static int load_over(const struct datapath *d, uint32_t old_size, uint32_t size, struct err *e)
+static int load_over(const struct datapath *d, uint32_t old_size, uint32_t size, bool locks,
+                     struct err *e)
 {
 	_cleanup_object_ struct bpf_object *o = NULL;
+	struct sizes sizes = {
+		.image = size,
+		.endpoint_buckets = d->pods.mask + 1,
+		.locks = locks,
+	};
 	struct bpf_map_info info;
 	int r = sys_map_info(d->flow, &info);
 
 	if (r < 0)
 		return err_sys(e, -r, "ask for " CNIDA_BPF_DIR "/flow");
-	r = open_object(size, info.max_entries, &o, e);
+	sizes.flow_buckets = info.max_entries;
+	r = open_object(&sizes, &o, e);
 	if (r < 0)
 		return r;
 	r = reuse(o, "cnida_control", d->control);
@@ -503,7 +531,8 @@ int loader_upgrade(const struct loader_conf *conf, struct nl_sock *route, struct
 	if (old_size < 0)
 		return (int)old_size;
 	r = load_over(&d, (uint32_t)old_size,
-	              conf->image_size > old_size ? conf->image_size : (uint32_t)old_size, e);
+	              conf->image_size > old_size ? conf->image_size : (uint32_t)old_size,
+	              needs_locks(conf), e);
 	return r < 0 ? r : replace_all(route, e);
 }
 

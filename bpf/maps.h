@@ -10,6 +10,21 @@
 #include <bpf/bpf_endian.h>
 #include <bpf/bpf_helpers.h>
 
+#define compiler_barrier() __asm__ volatile("" ::: "memory")
+
+typedef __u64 __attribute__((may_alias)) word64;
+
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#	define WORD64(first, second) ((__u64)(first) | (__u64)(second) << 32)
+#	define WORD32(first, second) ((__u32)(first) | (__u32)(second) << 16)
+#else
+#	define WORD64(first, second) ((__u64)(first) << 32 | (__u64)(second))
+#	define WORD32(first, second) ((__u32)(first) << 16 | (__u32)(second))
+#endif
+
+/* In a loop: what follows from @v is computed or loaded again in each round, not kept on the stack, which is short. */
+#define derive_again(v) __asm__ volatile("" : "+r"(v))
+
 #define inline_always static inline __attribute__((always_inline))
 
 /*
@@ -26,10 +41,11 @@ struct {
 } cnida_control SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_HASH);
-	__uint(max_entries, 512);
-	__type(key, struct in6);
-	__type(value, struct endpoint);
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, 128 * sizeof(struct endpoint_bucket));
+	__uint(map_flags, BPF_F_MMAPABLE);
 } cnida_endpoint SEC(".maps");
 
 struct {
@@ -55,7 +71,7 @@ struct {
 } cnida_policy SEC(".maps");
 
 /* Set by the loader and frozen, so that the verifier knows the values. One struct: the loader writes it as a whole. */
-const volatile struct constants constants = { 65536, 511, 0, { 8, 84375, 176, 59, 30 } };
+const volatile struct constants constants = { 65536, 511, 127, 0, { 8, 84375, 176, 59, 30 } };
 
 inline_always struct control *map_control(void)
 {
@@ -72,17 +88,55 @@ inline_always const struct image_header *map_image(void)
 	return image ? bpf_map_lookup_elem(image, &zero) : NULL;
 }
 
-inline_always struct endpoint *map_endpoint(const struct in6 *addr)
+/*
+ * map_find() - The entry under a key of two words, NULL if there is none
+ *
+ * @sequence: its, from before the key was compared: see struct endpoint_place.
+ */
+inline_always const struct endpoint *map_find(__u64 high, __u64 low, __u32 *sequence)
 {
-	return bpf_map_lookup_elem(&cnida_endpoint, addr);
+	const __u64 hash = endpoint_hash(high, low);
+	const struct endpoint_bucket *b;
+	__u32 zero = 0;
+	const void *table = bpf_map_lookup_elem(&cnida_endpoint, &zero);
+	__u64 match;
+
+	if (!table)
+		return NULL;
+	for (__u32 which = 0; which < 2; which++) {
+		b = (const struct endpoint_bucket *)table +
+		    (endpoint_bucket_of(hash, which) & constants.endpoint_mask);
+		match = tags_match(*(const volatile __u64 *)&b->tags, endpoint_tag(hash));
+		for (__u32 i = 0; match && i < TAGS_WAYS; i++, match &= match - 1) {
+			const struct endpoint_place *p = &b->place[tags_first(match)];
+			const word64 *key = (const word64 *)&p->key;
+
+			*sequence = *(const volatile __u32 *)&p->endpoint.sequence;
+			compiler_barrier();
+			if (((key[0] ^ high) | (key[1] ^ low)) == 0)
+				return &p->endpoint;
+		}
+	}
+	return NULL;
+}
+
+inline_always const struct endpoint *map_endpoint(const struct in6 *addr)
+{
+	const word64 *w = (const word64 *)addr;
+	__u32 ignored;
+
+	return map_find(w[0], w[1], &ignored);
 }
 
 /* The entry of an interface, see abi.h. */
-inline_always struct endpoint *map_link(__u32 ifindex)
-{
-	const struct in6 key = { { bpf_htonl(0xff000000), 0, 0, bpf_htonl(ifindex) } };
+#define LINK_HIGH         WORD64(bpf_htonl(0xff000000), 0)
+#define LINK_LOW(ifindex) WORD64(0, bpf_htonl(ifindex))
 
-	return map_endpoint(&key);
+inline_always const struct endpoint *map_link(__u32 ifindex)
+{
+	__u32 ignored;
+
+	return map_find(LINK_HIGH, LINK_LOW(ifindex), &ignored);
 }
 
 #endif

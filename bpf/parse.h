@@ -58,25 +58,35 @@ enum parse_result {
 
 struct packet {
 	struct flow_key key; /* ends sorted */
-	__u16 from;          /* side of the key that sent it */
-	__u16 flags;
+	__u32 hash;          /* of the key, once it is known (flow_hash()) */
 	__u32 want; /* protocol << 16 | destination port, as ranges are compared; see WANT_OTHER */
-	__u32 want_back; /* the same for the other direction */
-	__u32 fragment;  /* id, if it is one */
-	__u16 l4;        /* offset of the protocol's header */
-	__u8 icmp;       /* type */
-	__u8 proto;
+	__u32 fragment; /* id, if it is one */
+	__u16 want_back; /* port of the other direction, whose protocol is the same */
+	__u16 flags;
+	__u16 l4; /* offset of the protocol's header */
+	__u8 from; /* side of the key that sent it */
+	__u8 icmp; /* type */
 	__u8 dst_mac[6], src_mac[6]; /* as in the frame */
 };
 
+/*
+ * One of its two addresses, by the lowest bit of @side: cut down where the pointer is made, and nowhere a compiler could move
+ * it from. Linux 6.1 knows nothing any more about a number that was made with XOR from two others.
+ */
+inline_always const struct in6 *packet_addr(const struct packet *p, __u32 side)
+{
+	__asm__ volatile("" : "+r"(side));
+	return &p->key.addr[side & 1];
+}
+
 inline_always const struct in6 *packet_src(const struct packet *p)
 {
-	return &p->key.addr[p->from & 1];
+	return packet_addr(p, p->from);
 }
 
 inline_always const struct in6 *packet_dst(const struct packet *p)
 {
-	return &p->key.addr[(p->from & 1) ^ 1];
+	return packet_addr(p, p->from ^ 1U);
 }
 
 /* No list of ports contains it, only RANGE_ALL_PROTO does. */
@@ -90,16 +100,6 @@ struct ports {
 struct halves {
 	__u64 high, low;
 };
-
-typedef __u64 __attribute__((may_alias)) word64;
-
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-#	define WORD64(first, second) ((__u64)(first) | (__u64)(second) << 32)
-#	define WORD32(first, second) ((__u32)(first) | (__u32)(second) << 16)
-#else
-#	define WORD64(first, second) ((__u64)(first) << 32 | (__u64)(second))
-#	define WORD32(first, second) ((__u32)(first) << 16 | (__u32)(second))
-#endif
 
 inline_always struct halves halves4(__be32 addr)
 {
@@ -126,27 +126,43 @@ inline_always int packet_sorted(struct halves src, struct halves dst, struct por
 	return bpf_ntohs(p.src) <= bpf_ntohs(p.dst);
 }
 
-/* Written in whole words, as they are read again for the hash. */
+inline_always void packet_set_ends(struct packet *p, struct halves first, struct halves second)
+{
+	word64 *w = (word64 *)&p->key;
+
+	w[0] = first.high;
+	w[1] = first.low;
+	w[2] = second.high;
+	w[3] = second.low;
+}
+
+/*
+ * Written in whole words, as they are read again for the hash. Ends that are the other way round are written twice: choosing
+ * first would keep eight words at once.
+ */
 inline_always void packet_set_key(struct packet *p, struct halves src, struct halves dst,
                                   struct ports port, __u32 proto, __u32 id, int sorted)
 {
 	word64 *w = (word64 *)&p->key;
-	__u32 low = sorted ? WORD32(port.src, port.dst) : WORD32(port.dst, port.src);
+	__u32 ports = WORD32(port.src, port.dst);
 
-	w[0] = sorted ? src.high : dst.high;
-	w[1] = sorted ? src.low : dst.low;
-	w[2] = sorted ? dst.high : src.high;
-	w[3] = sorted ? dst.low : src.low;
-	w[4] = WORD64(low, __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? proto : proto << 24);
+	packet_set_ends(p, src, dst);
+	if (!sorted) {
+		compiler_barrier();
+		packet_set_ends(p, dst, src);
+		ports = WORD32(port.dst, port.src);
+	}
+	w[4] = WORD64(ports, __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? proto : proto << 24);
 	w[5] = WORD64(id, 0);
-	p->from = !sorted;
+	p->from = (__u8)!sorted;
 }
 
 /* What the protocol's header says: ports, and kind of packet. Headers of at most 16 bytes are looked at. */
 struct l4 {
 	struct ports port;
 	__u32 flags;
-	__u32 want, want_back;
+	__u32 want;
+	__u16 want_back;
 	__u8 icmp;
 };
 
@@ -194,14 +210,14 @@ inline_always int parse_l4(struct l4 *l, const __u8 *h, __u32 room, __u32 len, _
 	l->port.dst = 0;
 	l->flags = 0;
 	l->want = WANT_OTHER;
-	l->want_back = WANT_OTHER;
+	l->want_back = 0;
 	l->icmp = 0;
 	if (proto == IPPROTO_TCP || proto == IPPROTO_UDP || proto == IPPROTO_SCTP_) {
 		if (len < 8)
 			return PARSE_DROP;
 		l->port = *(const struct ports *)h;
 		l->want = proto << 16 | bpf_ntohs(l->port.dst);
-		l->want_back = proto << 16 | bpf_ntohs(l->port.src);
+		l->want_back = bpf_ntohs(l->port.src);
 		if (proto == IPPROTO_UDP || quoted)
 			return PARSE_OK;
 		if (len < (proto == IPPROTO_TCP ? 20 : 16) || room < 16) {
@@ -236,7 +252,8 @@ inline_always void packet_set_later(struct packet *p, struct halves src, struct 
 	none.src = 1;
 	packet_set_key(p, src, dst, none, FLOW_FRAGMENT, p->fragment, sorted);
 	p->flags |= PACKET_LATER | PACKET_MIDDLE | PACKET_NO_FLOW;
-	p->want = p->want_back = WANT_OTHER;
+	p->want = WANT_OTHER;
+	p->want_back = 0;
 }
 
 /* The two words of the key that make it the one under which the fragments that follow this packet find it. */
@@ -253,9 +270,15 @@ inline_always __u32 parse_length(const struct __sk_buff *skb, __u32 off, __u32 t
 {
 	__u32 frame = skb->len - off;
 
-	/* Segments of more than 64 KB (BIG TCP) have 0 here. */
-	if (total == 0 && skb->gso_size)
+	/*
+	 * Segments of more than 64 KB (BIG TCP) have 0 here. A 0 goes no further: Linux 6.1 does not see that it is less than
+	 * any header, takes that branch all the same, and in it the pointer behind the header for an invalid one.
+	 */
+	if (total == 0) {
+		if (!skb->gso_size)
+			return ~0U; /* nothing that follows is as short */
 		total = frame;
+	}
 	if (total < header || total > frame)
 		return ~0U;
 	return total - header;
@@ -281,7 +304,6 @@ inline_always int parse_ipv4(const struct __sk_buff *skb, struct packet *p, cons
 		return PARSE_DROP;
 	src = halves4(ip->saddr);
 	dst = halves4(ip->daddr);
-	p->proto = ip->protocol;
 	p->l4 = (__u16)(ETH_HLEN + header);
 	frag = bpf_ntohs(ip->frag_off) & 0x3fff; /* MF and offset */
 	if (frag) {
@@ -318,7 +340,6 @@ inline_always int parse_ipv6(const struct __sk_buff *skb, struct packet *p, cons
 
 	if (h > end || ip->version != 6)
 		return PARSE_DROP;
-	p->proto = ip->nexthdr;
 	p->l4 = ETH_HLEN + sizeof(*ip);
 	switch (ip->nexthdr) {
 	case IPPROTO_TCP:
@@ -347,21 +368,53 @@ inline_always int parse_ipv6(const struct __sk_buff *skb, struct packet *p, cons
 	return r;
 }
 
+/*
+ * Of a frame of which only the start is readable: is all that we look at? Asking for more is dear: what a pod's TCP sends is its headers,
+ * with the payload in pages, and shared with the queue for retransmission, so the kernel would copy the headers and move payload to them.
+ */
+inline_always int headers_are_linear(const __u8 *data, const __u8 *end)
+{
+	const struct iphdr *ip = (const void *)(data + ETH_HLEN);
+	__u32 need, proto;
+
+	if ((const __u8 *)(ip + 1) > end)
+		return 0;
+	if (ip->version == 4) {
+		need = ETH_HLEN + ip->ihl * 4U;
+		proto = ip->protocol;
+	} else {
+		need = ETH_HLEN + sizeof(struct ipv6hdr);
+		proto = ((const struct ipv6hdr *)ip)->nexthdr;
+	}
+	need += proto == IPPROTO_TCP || proto == IPPROTO_SCTP_ ? 16 : 8;
+	return (__u32)(end - data) >= need;
+}
+
+/* A call of its own: the stack is short. */
+static __attribute__((noinline)) void make_readable(struct __sk_buff *skb)
+{
+	const __u8 *data = (const __u8 *)(long)skb->data;
+
+	if (!headers_are_linear(data, (const __u8 *)(long)skb->data_end))
+		(void)bpf_skb_pull_data(skb, skb->len < PARSE_LINEAR ? skb->len : PARSE_LINEAR);
+}
+
 /* parse() - A frame with its Ethernet header; *p is complete if this is PARSE_OK. */
 inline_always int parse(struct __sk_buff *skb, struct packet *p)
 {
 	const __u8 *data, *end;
 	__be16 type;
 
-	if ((__u32)(skb->data_end - skb->data) < PARSE_LINEAR &&
-	    skb->len > (__u32)(skb->data_end - skb->data))
-		(void)bpf_skb_pull_data(skb, skb->len < PARSE_LINEAR ? skb->len : PARSE_LINEAR);
 	data = (const __u8 *)(long)skb->data;
 	end = (const __u8 *)(long)skb->data_end;
+	if (end - data < PARSE_LINEAR && skb->len > (__u32)(end - data)) {
+		make_readable(skb);
+		data = (const __u8 *)(long)skb->data;
+		end = (const __u8 *)(long)skb->data_end;
+	}
 	p->flags = 0;
 	p->fragment = 0;
 	p->icmp = 0;
-	p->proto = 0;
 	p->l4 = 0;
 	if (data + ETH_HLEN > end)
 		return PARSE_DROP;

@@ -43,7 +43,7 @@ verified_once int unrelated(struct __sk_buff *skb, struct packet *p)
 	p->from = 0;
 	p->flags = PACKET_MIDDLE | PACKET_NO_FLOW;
 	p->want = WANT_OTHER;
-	p->want_back = WANT_OTHER;
+	p->want_back = 0;
 	return 0;
 }
 
@@ -69,8 +69,8 @@ verified_once int related(struct __sk_buff *skb, struct packet *p, int sender)
 	    (sender && !in6_eq(packet_src(p), (struct in6 *)src)))
 		return unrelated(skb, p);
 	want = p->want;
-	p->want = p->want_back;
-	p->want_back = want;
+	p->want = (want & ~0xffffU) | p->want_back;
+	p->want_back = (__u16)want;
 	p->flags = PACKET_RELATED;
 	return 0;
 }

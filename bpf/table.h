@@ -8,7 +8,8 @@
 #include "bpf/maps.h"
 #include "bpf/parse.h"
 
-#define compiler_barrier() __asm__ volatile("" ::: "memory")
+/* How often somebody looks whether a bucket is free: some microseconds. Who has it needs nanoseconds. */
+#define FLOW_TRIES 128
 
 /* Jiffies are one load, a clock is a call that costs as much as all the rest of a known packet. */
 inline_always __u32 flow_tick(void)
@@ -33,23 +34,23 @@ inline_always __u32 flow_idle(__u32 proto)
 	}
 }
 
-/* Multilinear: two keys have the same upper bits for few choices of the secret numbers only. */
-inline_always __u64 flow_hash(const struct flow_key *k, const struct control *c)
+/*
+ * Multilinear: two keys have the same upper bits for few choices of the secret numbers only. The last step spreads what tells
+ * addresses apart, the last byte in the network's order, over all bits.
+ */
+inline_always __u32 flow_hash(const struct flow_key *k, const struct control *c)
 {
 	const word64 *w = (const word64 *)k;
+	__u64 h = w[0] * c->hash[0] + w[1] * c->hash[1] + w[2] * c->hash[2] + w[3] * c->hash[3] +
+	          w[4] * c->hash[4] + w[5] * c->hash[5];
 
-	return w[0] * c->hash[0] + w[1] * c->hash[1] + w[2] * c->hash[2] + w[3] * c->hash[3] +
-	       w[4] * c->hash[4] + w[5] * c->hash[5];
+	h ^= h >> 32;
+	return (__u32)(h * 0x9e3779b97f4a7c15ULL >> 32);
 }
 
-inline_always __u32 flow_tag(__u64 hash)
+inline_always struct flow_bucket *flow_bucket(__u32 hash)
 {
-	return (__u32)(hash >> 32) | 1;
-}
-
-inline_always struct flow_bucket *flow_bucket(__u64 hash)
-{
-	__u32 i = (__u32)(hash >> 40) & constants.flow_mask;
+	__u32 i = hash & constants.flow_mask;
 
 	return bpf_map_lookup_elem(&cnida_flow, &i);
 }
@@ -72,43 +73,38 @@ inline_always void flow_copy(struct flow *to, const struct flow *from)
 		y[i] = x[i];
 }
 
-/* Place in the bucket that has the tag, FLOW_WAYS if there is none. */
-inline_always __u32 flow_way(const struct flow_bucket *b, __u32 tag)
-{
-#pragma unroll
-	for (__u32 i = 0; i < FLOW_WAYS; i++)
-		if (b->tag[i] == tag)
-			return i;
-	return FLOW_WAYS;
-}
-
 enum flow_peek {
 	PEEK_NONE,  /* it is not there */
 	PEEK_FOUND, /* it is, and was not silent for too long; it is seen now */
 	PEEK_MAYBE, /* only flow_find() can tell */
 };
 
-/* flow_peek() - Copy an entry, without a lock. */
-inline_always int flow_peek(const struct flow_key *k, const struct control *c, struct flow *ret)
+/* flow_peek() - Copy the entry of @hash's first place, without a lock. */
+inline_always int flow_peek(const struct flow_key *k, __u32 hash, struct flow *ret)
 {
-	__u64 hash = flow_hash(k, c);
 	struct flow_bucket *b = flow_bucket(hash);
 	__u32 sequence, way, now;
 	struct flow_slot *slot;
+	__u64 match;
 
-	if (!b || constants.lock_to_read)
+	if (!b || constants.locks)
 		return PEEK_MAYBE;
 	sequence = *(volatile __u32 *)&b->sequence;
 	compiler_barrier();
-	way = flow_way(b, flow_tag(hash));
-	if (way == FLOW_WAYS) {
+	match = tags_match(*(volatile __u64 *)&b->tags, tag_of(hash >> 24));
+	if (!match) {
 		compiler_barrier();
 		return (sequence & 1) || *(volatile __u32 *)&b->sequence != sequence ? PEEK_MAYBE
 		                                                                     : PEEK_NONE;
 	}
+	way = tags_first(match);
+	if (!flow_key_eq(&b->slot[way].key, k)) {
+		match &= match - 1;
+		way = tags_first(match);
+		if (!match || !flow_key_eq(&b->slot[way].key, k))
+			return PEEK_MAYBE;
+	}
 	slot = &b->slot[way];
-	if (!flow_key_eq(&slot->key, k))
-		return PEEK_MAYBE;
 	flow_copy(ret, &slot->flow);
 	ret->seen = b->seen[way];
 	compiler_barrier();
@@ -123,51 +119,76 @@ inline_always int flow_peek(const struct flow_key *k, const struct control *c, s
 	return PEEK_FOUND;
 }
 
-/* Under the lock: where the key is, FLOW_WAYS if nowhere. A loop that stays one needs less stack. */
+/* ---- with the bucket to oneself ---- */
+
+inline_always int flow_lock(struct flow_bucket *b)
+{
+	if (constants.locks) {
+		bpf_spin_lock(&b->lock);
+		b->sequence += 2; /* flow_oldest() counts writes with it */
+		return 1;
+	}
+#pragma clang loop unroll(disable)
+	for (__u32 i = 0; i < FLOW_TRIES; i++) {
+		__u32 sequence = *(volatile __u32 *)&b->sequence;
+
+		if (!(sequence & 1) &&
+		    __sync_bool_compare_and_swap(&b->sequence, sequence, sequence + 1))
+			return 1;
+	}
+	return 0;
+}
+
+inline_always void flow_unlock(struct flow_bucket *b)
+{
+	compiler_barrier();
+	if (constants.locks)
+		bpf_spin_unlock(&b->lock);
+	else
+		*(volatile __u32 *)&b->sequence += 1;
+}
+
+/* Where the key is, FLOW_WAYS if nowhere. */
 inline_always __u32 flow_locate(const struct flow_bucket *b, const struct flow_key *k, __u32 tag)
 {
+	__u64 match = tags_match(b->tags, tag);
+
 #pragma clang loop unroll(disable)
-	for (__u32 i = 0; i < FLOW_WAYS; i++)
-		if (b->tag[i] == tag && flow_key_eq(&b->slot[i].key, k))
-			return i;
+	for (__u32 i = 0; match && i < FLOW_WAYS; i++, match &= match - 1) {
+		derive_again(k);
+		if (flow_key_eq(&b->slot[tags_first(match)].key, k))
+			return tags_first(match);
+	}
 	return FLOW_WAYS;
 }
 
-/* flow_find() - Copy an entry, idle or not: 1, 0 if there is none. */
-verified_once int flow_find(const struct flow_key *k, struct flow *ret)
+/* flow_find() - Copy an entry, idle or not: 1, 0 if there is none, -1 if that cannot be told now. */
+verified_once int flow_find(const struct flow_key *k, __u32 hash, struct flow *ret)
 {
-	const struct control *c = map_control();
-	struct flow_bucket *b;
-	__u32 tag, way;
-	__u64 hash;
+	struct flow_bucket *b = flow_bucket(hash);
+	__u32 way;
 
-	if (!k || !ret || !c)
-		return 0;
-	hash = flow_hash(k, c);
-	tag = flow_tag(hash);
-	b = flow_bucket(hash);
-	if (!b)
-		return 0;
-	bpf_spin_lock(&b->lock);
-	way = flow_locate(b, k, tag);
+	if (!k || !ret || !b || !flow_lock(b))
+		return -1;
+	way = flow_locate(b, k, tag_of(hash >> 24));
 	flow_copy(ret, &b->slot[way & (FLOW_WAYS - 1)].flow);
 	ret->seen = b->seen[way & (FLOW_WAYS - 1)];
-	bpf_spin_unlock(&b->lock);
+	flow_unlock(b);
 	return way != FLOW_WAYS;
 }
 
 /*
- * The place that is empty, or was silent for longest. Ticks are coarse: among those that were seen in the same one the places
+ * The place that was silent for longest. Ticks are coarse: among those that were seen in the same one the places
  * take turns, by the number of writes, or a new connection would push out the one before it.
  */
-inline_always __u32 flow_victim(const struct flow_bucket *b, __u32 now)
+inline_always __u32 flow_oldest(const struct flow_bucket *b, __u32 now)
 {
 	__u32 first = b->sequence >> 1, way = first & (FLOW_WAYS - 1), most = 0;
 
 #pragma clang loop unroll(disable)
 	for (__u32 i = 0; i < FLOW_WAYS; i++) {
 		__u32 at = (first + i) & (FLOW_WAYS - 1);
-		__u32 silent = b->tag[at] ? now - b->seen[at] : ~0U;
+		__u32 silent = now - b->seen[at];
 
 		if (silent > most) {
 			most = silent;
@@ -177,72 +198,54 @@ inline_always __u32 flow_victim(const struct flow_bucket *b, __u32 now)
 	return way;
 }
 
-/* flow_store() - Write an entry, in place of the one that is there. */
-verified_once int flow_store(const struct flow_key *k, const struct flow *f)
+/* Where a key goes: in place of the one that is there, into an empty place, or in place of the oldest. */
+inline_always __u32 flow_choose(const struct flow_bucket *b, const struct flow_key *k, __u32 tag,
+                                __u32 now)
 {
-	const struct control *c = map_control();
-	__u32 tag, way, now = flow_tick();
-	struct flow_bucket *b;
-	struct flow_slot *slot;
-	__u64 hash;
+	__u32 way = flow_locate(b, k, tag);
+	__u64 empty = tags_match(b->tags, 0);
 
-	if (!k || !f || !c)
+	if (way != FLOW_WAYS)
+		return way;
+	return empty ? tags_first(empty) : flow_oldest(b, now);
+}
+
+/* flow_store() - Write an entry, in place of the one that is there: 1, 0 if that cannot be done now. */
+verified_once int flow_store(const struct flow_key *k, __u32 hash, const struct flow *f)
+{
+	struct flow_bucket *b = flow_bucket(hash);
+	__u32 tag = tag_of(hash >> 24), way, now = flow_tick();
+
+	if (!k || !f || !b || !flow_lock(b))
 		return 0;
-	hash = flow_hash(k, c);
-	tag = flow_tag(hash);
-	b = flow_bucket(hash);
-	if (!b)
-		return 0;
-	bpf_spin_lock(&b->lock);
-	way = flow_locate(b, k, tag);
-	if (way == FLOW_WAYS)
-		way = flow_victim(b, now);
-	way &= FLOW_WAYS - 1;
-	slot = &b->slot[way];
-	b->sequence++;
-	compiler_barrier();
-	b->tag[way] = tag;
+	way = flow_choose(b, k, tag, now) & (FLOW_WAYS - 1);
+	b->tags = tags_set(b->tags, way, tag);
 	b->seen[way] = f->seen;
 	{
 		const word64 *from = (const word64 *)k;
-		word64 *to = (word64 *)&slot->key;
+		word64 *to = (word64 *)&b->slot[way].key;
 
 #pragma unroll
 		for (__u32 i = 0; i < sizeof(*k) / sizeof(*from); i++)
 			to[i] = from[i];
 	}
-	flow_copy(&slot->flow, f);
-	compiler_barrier();
-	b->sequence++;
-	bpf_spin_unlock(&b->lock);
+	flow_copy(&b->slot[way].flow, f);
+	flow_unlock(b);
 	return 1;
 }
 
 /* flow_remove() - Forget an entry. */
-verified_once int flow_remove(const struct flow_key *k)
+verified_once int flow_remove(const struct flow_key *k, __u32 hash)
 {
-	const struct control *c = map_control();
-	struct flow_bucket *b;
-	__u32 tag, way;
-	__u64 hash;
+	struct flow_bucket *b = flow_bucket(hash);
+	__u32 way;
 
-	if (!k || !c)
+	if (!k || !b || !flow_lock(b))
 		return 0;
-	hash = flow_hash(k, c);
-	tag = flow_tag(hash);
-	b = flow_bucket(hash);
-	if (!b)
-		return 0;
-	bpf_spin_lock(&b->lock);
-	way = flow_locate(b, k, tag);
-	if (way != FLOW_WAYS) {
-		b->sequence++;
-		compiler_barrier();
-		b->tag[way & (FLOW_WAYS - 1)] = 0;
-		compiler_barrier();
-		b->sequence++;
-	}
-	bpf_spin_unlock(&b->lock);
+	way = flow_locate(b, k, tag_of(hash >> 24));
+	if (way != FLOW_WAYS)
+		b->tags = tags_set(b->tags, way, 0);
+	flow_unlock(b);
 	return 1;
 }
 

@@ -21,6 +21,7 @@
 
 #include "base/cleanup.h"
 #include "base/fs.h"
+#include "base/json.h"
 #include "ipam/index_table.h"
 
 #include <errno.h>
@@ -179,23 +180,25 @@ struct index *index_open(const char *name)
 	map = map_file(fd, &size);
 	if (!map)
 		return NULL;
-	x = header_valid(map, size) ? calloc(1, sizeof(*x)) : NULL;
+	x = header_valid(map, size) ? jalloc(sizeof(*x)) : NULL;
 	if (!x) {
 		(void)munmap(map, size);
 		return NULL;
 	}
+	*x = (struct index) { .on_file = true };
 	attach(x, map, size);
-	x->on_file = true;
 	(void)snprintf(x->name, sizeof(x->name), "%s", name);
 	return x;
 }
 
 struct index *index_new(void)
 {
-	struct index *x = calloc(1, sizeof(*x));
+	struct index *x = jalloc(sizeof(*x));
 
+	if (x)
+		*x = (struct index) { .on_file = false };
 	if (x && !map_private(x, OWNER_SLOTS_MIN, BLOCK_SLOTS_MIN)) {
-		free(x);
+		jfree(x);
 		return NULL;
 	}
 	return x;
@@ -206,7 +209,7 @@ void index_close(struct index *x)
 	if (!x)
 		return;
 	(void)munmap(x->h, x->size);
-	free(x);
+	jfree(x);
 }
 
 /* Writing through the descriptor, not through a mapping, makes "no space" an error instead of a

@@ -28,8 +28,8 @@ struct range {
 };
 
 struct range_set {
-	struct range v[RANGES_MAX];
 	size_t n;
+	struct range v[RANGES_MAX];
 };
 
 /* range_parse() - {subnet, rangeStart, rangeEnd, gateway}, checked and with its defaults filled in. */

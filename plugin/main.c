@@ -80,6 +80,9 @@ static void open_standard(void)
 {
 	int fd;
 
+	if (fcntl(STDIN_FILENO, F_GETFD) >= 0 && fcntl(STDOUT_FILENO, F_GETFD) >= 0 &&
+	    fcntl(STDERR_FILENO, F_GETFD) >= 0)
+		return;
 	do
 		fd = open("/dev/null", O_RDWR);
 	while (fd >= 0 && fd <= STDERR_FILENO);
@@ -112,7 +115,7 @@ static _Noreturn void finish(int status)
 static _Noreturn void fail(enum cni_version version, const struct err *e)
 {
 	json_auto_t *doc = json_object();
-	_cleanup_free_ char *text = NULL;
+	_cleanup_jfree_ char *text = NULL;
 
 	(void)jset(doc, "cniVersion", json_string(cni_version_str(version)));
 	(void)jset(doc, "code", json_integer(e->code ? e->code : CNI_E_INTERNAL));
@@ -171,7 +174,7 @@ static void open_log(const struct request *req)
 
 static int answer_add(const struct request *req, const struct result *res, struct err *e)
 {
-	_cleanup_free_ char *text = NULL;
+	_cleanup_jfree_ char *text = NULL;
 	int r = result_text(res, req->version, &text, e);
 
 	if (r < 0)

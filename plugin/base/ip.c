@@ -6,6 +6,8 @@
  */
 #include "base/ip.h"
 
+#include "base/hex.h"
+
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -315,17 +317,6 @@ struct ip_prefix prefix_host(const struct ip_addr *a)
 	return (struct ip_prefix) { .addr = *a, .len = (uint8_t)ip_bits(a->family) };
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
-}
-
 bool mac_parse(const char *text, uint8_t ret[static 6])
 {
 	uint8_t mac[6];
@@ -334,7 +325,7 @@ bool mac_parse(const char *text, uint8_t ret[static 6])
 		return false;
 	for (size_t i = 0; i < sizeof(mac); i++) {
 		const char *pair = text + 3 * i;
-		int high = hex_digit(pair[0]), low = hex_digit(pair[1]);
+		int high = hex_value(pair[0]), low = hex_value(pair[1]);
 
 		if (high < 0 || low < 0 || pair[2] != (i == 5 ? '\0' : text[2]))
 			return false;

@@ -58,10 +58,20 @@ int jset(json_t *obj, const char *key, json_t *value);
 /* jdescribe() - A value as short text for an error message ("5", "\"abc\"", "an object"); returns buf. */
 const char *jdescribe(const json_t *value, char *buf, size_t cap);
 
+/* jalloc() - Memory from where the trees are (see json_arena.h): for what lives as long as they do. jfree() - NULL allowed. */
+void *jalloc(size_t size) __attribute__((malloc));
+void jfree(void *p);
+
+static inline void cleanup_jfree(void *p)
+{
+	jfree(*(void **)p);
+}
+#define _cleanup_jfree_ __attribute__((cleanup(cleanup_jfree)))
+
 /**
  * jdump() - Document to text as Go's MarshalIndent(v, "", "    ") writes it
  * @sorted:	keys in alphabetical order at every level, else in insertion order
- * @ret:	malloc'ed, terminated, without a final newline; <, >, & and U+2028/9 are escaped as Go does
+ * @ret:	for jfree(), terminated, without a final newline; <, >, & and U+2028/9 are escaped as Go does
  *
  * Bytes that are no UTF-8 become U+FFFD. A tree deeper than twice JSON_DEPTH_MAX counts as -ENOMEM.
  *

@@ -37,6 +37,22 @@ static void arena_free(void *p)
 		free(p);
 }
 
+void *jalloc(size_t size)
+{
+	json_malloc_t get;
+
+	json_get_alloc_funcs(&get, NULL);
+	return get(size);
+}
+
+void jfree(void *p)
+{
+	json_free_t give_back;
+
+	json_get_alloc_funcs(NULL, &give_back);
+	give_back(p);
+}
+
 void json_arena_use(void)
 {
 	const void *random = (const void *)getauxval(AT_RANDOM); /* of any alignment */

@@ -20,10 +20,11 @@
 
 /* A growing text; the first failure sticks and is looked at once, at the end. */
 struct text {
-	char *buf;
+	char *buf; /* room, or jalloc'ed */
 	size_t len, cap;
 	bool sorted;
 	bool failed;
+	char room[2048]; /* most documents fit */
 };
 
 static void dump_value(struct text *t, const json_t *value, unsigned int depth);
@@ -33,13 +34,16 @@ static void put(struct text *t, const char *s, size_t n)
 	if (t->failed)
 		return;
 	if (t->cap - t->len <= n) {
-		size_t cap = 2 * (t->cap + n) + 2048; /* most documents fit at once */
-		char *p = realloc(t->buf, cap);
+		size_t cap = 2 * (t->cap + n);
+		char *p = jalloc(cap);
 
 		if (!p) {
 			t->failed = true;
 			return;
 		}
+		memcpy(p, t->buf, t->len);
+		if (t->buf != t->room)
+			jfree(t->buf);
 		t->buf = p;
 		t->cap = cap;
 	}
@@ -186,7 +190,7 @@ static int by_bytes(const void *a, const void *b)
 
 static void dump_sorted(struct text *t, json_t *obj, unsigned int depth)
 {
-	_cleanup_free_ const char **keys = calloc(json_object_size(obj), sizeof(*keys));
+	_cleanup_jfree_ const char **keys = jalloc(json_object_size(obj) * sizeof(*keys));
 	const char *key;
 	json_t *value;
 	size_t n = 0;
@@ -284,14 +288,26 @@ static void dump_value(struct text *t, const json_t *value, unsigned int depth)
 
 int jdump(const json_t *doc, bool sorted, char **ret)
 {
-	struct text t = { .sorted = sorted };
+	_uninitialized_ struct text t;
+	char *text = NULL;
 
+	t.buf = t.room;
+	t.len = 0;
+	t.cap = sizeof(t.room);
+	t.sorted = sorted;
+	t.failed = false;
 	dump_value(&t, doc, 0);
 	put(&t, "", 1);
 	if (t.failed) {
-		free(t.buf);
+		if (t.buf != t.room)
+			jfree(t.buf);
 		return -ENOMEM;
 	}
-	*ret = t.buf;
+	text = t.buf == t.room ? jalloc(t.len) : t.buf;
+	if (!text)
+		return -ENOMEM;
+	if (t.buf == t.room)
+		memcpy(text, t.room, t.len);
+	*ret = text;
 	return 0;
 }

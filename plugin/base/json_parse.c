@@ -16,6 +16,7 @@
 #include <strings.h>
 
 #include "base/cleanup.h"
+#include "base/hex.h"
 #include "base/utf8.h"
 
 #define NUMBER_TEXT_MAX 512 /* characters of a number that we look at */
@@ -88,17 +89,6 @@ static void skip_space(struct parser *p)
 static bool is_digit(char c)
 {
 	return c >= '0' && c <= '9';
-}
-
-static int hex_value(char c)
-{
-	if (is_digit(c))
-		return c - '0';
-	if (c >= 'a' && c <= 'f')
-		return c - 'a' + 10;
-	if (c >= 'A' && c <= 'F')
-		return c - 'A' + 10;
-	return -1;
 }
 
 static bool skip_escape(struct parser *p)

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/err.h"
+#include "base/json.h"
 
 #include <errno.h>
 #include <string.h>
@@ -33,8 +34,7 @@ static const struct command commands[] = {
 static int help(int argc, char **argv, FILE *out)
 {
 	(void)argc, (void)argv;
-	(void)fprintf(out, "cnida - CNI plugins in one small executable\n\n"
-	                   "usage: cnida COMMAND [OPTION...]\n\n");
+	(void)fprintf(out, CLI_TITLE "\n\nusage: cnida COMMAND [OPTION...]\n\n");
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		(void)fprintf(out, "  %-11s %s\n", commands[i].name, commands[i].help);
 	(void)fprintf(
@@ -128,6 +128,20 @@ int cli_options(int argc, char **argv, const struct cli_option *options, const c
 		*option->value = value ? value : "";
 	}
 	return 0;
+}
+
+int cli_print_json(const char *command, json_t *doc, FILE *out)
+{
+	_cleanup_jfree_ char *text = NULL;
+	int r = doc ? jdump(doc, false, &text) : -ENOMEM;
+
+	json_decref(doc);
+	if (r < 0) {
+		(void)fprintf(stderr, "cnida %s: out of memory\n", command);
+		return CLI_FAILED;
+	}
+	(void)fprintf(out, "%s\n", text);
+	return CLI_OK;
 }
 
 int cli_colour(FILE *out)

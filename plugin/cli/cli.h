@@ -5,10 +5,15 @@
 #ifndef CNIDA_CLI_CLI_H
 #define CNIDA_CLI_CLI_H
 
+#include "base/json.h"
+
 #include <stdio.h>
 
 /* Exit statuses. */
 enum { CLI_OK = 0, CLI_FAILED = 1, CLI_USAGE = 2 };
+
+/* What the executable calls itself: doctor finds it in a file that is named cnida, whatever its version. */
+#define CLI_TITLE "cnida - CNI plugins in one small executable"
 
 /* cli_main() - Run a sub-command; returns the exit status: 0 done, 1 failed (the reason is on stderr), 2 wrong usage. */
 int cli_main(int argc, char **argv);
@@ -33,6 +38,9 @@ struct cli_option {
  * --help was asked for and has been printed with @usage (a line) and @about (paragraphs). */
 int cli_options(int argc, char **argv, const struct cli_option *options, const char *usage,
                 const char *about, FILE *out);
+
+/* cli_print_json() - And forget @doc, which may be NULL: CLI_OK, or CLI_FAILED with a complaint of "cnida @command". */
+int cli_print_json(const char *command, json_t *doc, FILE *out);
 
 /* cli_colour() - Is @out a terminal that wants colour (NO_COLOR is not set, TERM is not dumb)? */
 int cli_colour(FILE *out);

@@ -68,8 +68,7 @@ static size_t count(const struct diagnosis *d, enum finding_level level)
 
 static int print_json(const struct diagnosis *d, FILE *out)
 {
-	json_auto_t *rows = json_array();
-	_cleanup_free_ char *text = NULL;
+	json_t *rows = json_array();
 
 	for (size_t i = 0; i < d->n; i++) {
 		json_t *row = json_object();
@@ -80,12 +79,7 @@ static int print_json(const struct diagnosis *d, FILE *out)
 		(void)jset(row, "advice", json_string(d->v[i].advice));
 		(void)json_array_append_new(rows, row);
 	}
-	if (!rows || jdump(rows, false, &text) < 0) {
-		(void)fprintf(stderr, "cnida doctor: out of memory\n");
-		return CLI_FAILED;
-	}
-	(void)fprintf(out, "%s\n", text);
-	return CLI_OK;
+	return cli_print_json("doctor", rows, out);
 }
 
 int cli_doctor(int argc, char **argv, FILE *out)

@@ -5,6 +5,7 @@
 #include "base/cleanup.h"
 #include "base/fs.h"
 #include "base/json.h"
+#include "cli/cli.h"
 #include "cli/doctor.h"
 #include "cli/node_files.h"
 #include "spec/request.h"
@@ -20,30 +21,118 @@
 
 #define CONFLIST_MAX (1U << 20)
 
-static void look_at_plugins(struct diagnosis *d)
-{
-	_cleanup_close_ int dir = open(d->bin_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct stat self, installed;
-	unsigned int ours = 0;
+/* Whoever copies a plugin over one of our links writes through it into cnida itself, which it points to. */
+static const char copied_over[] =
+	"run the install of the release's own cnida; then copy other plugins in with cp --remove-destination, which "
+	"replaces a link instead of writing through it";
 
-	if (dir < 0) {
-		diagnose(d, FINDING_FAIL, "plugin folder", "run: cnida install", "%s: %s",
-		         d->bin_dir, err_text(errno));
-		return;
+static bool is_cnida(const char *text, size_t len)
+{
+	return memmem(text, len, CLI_TITLE, strlen(CLI_TITLE)) != NULL;
+}
+
+static bool is_cnida_at(int dir, const char *name)
+{
+	_cleanup_free_ char *text = NULL;
+	ssize_t len = fs_read_all(dir, name, EXECUTABLE_MAX, &text, NULL);
+
+	return len >= 0 && is_cnida(text, (size_t)len);
+}
+
+/* Can the folder's cnida serve anything? */
+static bool look_at_executable(struct diagnosis *d, int dir)
+{
+	_cleanup_free_ char *self = NULL, *installed = NULL;
+	ssize_t len = fs_read_all(dir, "cnida", EXECUTABLE_MAX, &installed, NULL), own;
+
+	if (len < 0 || faccessat(dir, "cnida", X_OK, 0) < 0) {
+		diagnose(d, FINDING_FAIL, "plugin folder", "run: cnida install", "%s/cnida %s%s",
+		         d->bin_dir, len == -ENOENT ? "is not there" : "cannot be run: ",
+		         len == -ENOENT ? "" : err_text(len < 0 ? (int)-len : errno));
+		return false;
 	}
-	if (fstatat(dir, "cnida", &installed, 0) < 0) {
-		diagnose(d, FINDING_FAIL, "plugin folder", "run: cnida install",
-		         "%s/cnida is not there", d->bin_dir);
-		return;
+	if (!is_cnida(installed, (size_t)len)) {
+		diagnose(d, FINDING_FAIL, "plugin folder", copied_over,
+		         "%s/cnida is another program, and so is every plugin that is a link to it",
+		         d->bin_dir);
+		return false;
 	}
-	if (stat("/proc/self/exe", &self) == 0 && self.st_size != installed.st_size)
+	own = fs_read_all(AT_FDCWD, "/proc/self/exe", EXECUTABLE_MAX, &self, NULL);
+	if (own >= 0 && (own != len || memcmp(self, installed, (size_t)len) != 0))
 		diagnose(d, FINDING_WARN, "plugin folder",
 		         "run this program's install, or the installed one's doctor",
 		         "%s/cnida is not this program", d->bin_dir);
-	for (size_t i = 0; cni_types[i]; i++)
-		ours += node_file_kind(dir, cni_types[i]->name) == NODE_FILE_OURS;
+	return true;
+}
+
+/* Types that are alike, for one finding. */
+struct names {
+	char text[256];
+	size_t len;
+	unsigned int n;
+};
+
+static void add_name(struct names *l, const char *name)
+{
+	int len = snprintf(l->text + l->len, sizeof(l->text) - l->len, "%s%s", l->n ? ", " : "",
+	                   name);
+
+	l->n++;
+	if (len > 0 && l->len + (size_t)len < sizeof(l->text))
+		l->len += (size_t)len;
+}
+
+enum served { BY_LINK, BY_COPY, BY_OTHERS, BY_NONE };
+
+static enum served served(int dir, const char *name)
+{
+	struct stat cnida, st;
+
+	if (fstatat(dir, name, &st, 0) < 0)
+		return BY_NONE;
+	if (fstatat(dir, "cnida", &cnida, 0) == 0 && st.st_dev == cnida.st_dev &&
+	    st.st_ino == cnida.st_ino)
+		return BY_LINK;
+	return is_cnida_at(dir, name) ? BY_COPY : BY_OTHERS;
+}
+
+static void look_at_types(struct diagnosis *d, int dir)
+{
+	static const struct {
+		const char *what, *advice;
+	} texts[] = {
+		[BY_COPY] = { "are copies of cnida, which upgrades of cnida do not reach",
+		              "remove them, and run: cnida install" },
+		[BY_OTHERS] = { "are another program's",
+		                "if cnida is to serve them, run: cnida install (what lies there stays as "
+		                "NAME" UPSTREAM_SUFFIX ")" },
+		[BY_NONE] = { "are not there", "run: cnida install" },
+	};
+	struct names names[ARRAY_SIZE(texts)] = { 0 };
+
+	for (size_t i = 0; cni_types[i]; i++) {
+		if (strcmp(cni_types[i]->name, "cnida") != 0)
+			add_name(&names[served(dir, cni_types[i]->name)], cni_types[i]->name);
+	}
+	for (size_t i = BY_COPY; i < ARRAY_SIZE(texts); i++) {
+		if (names[i].n > 0)
+			diagnose(d, FINDING_WARN, "plugin folder", texts[i].advice,
+			         "%s: %u types %s: %s", d->bin_dir, names[i].n, texts[i].what,
+			         names[i].text);
+	}
 	diagnose(d, FINDING_OK, "plugin folder", "", "%s: cnida and %u types served by it",
-	         d->bin_dir, ours);
+	         d->bin_dir, names[BY_LINK].n);
+}
+
+static void look_at_plugins(struct diagnosis *d)
+{
+	_cleanup_close_ int dir = open(d->bin_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	if (dir < 0)
+		diagnose(d, FINDING_FAIL, "plugin folder", "run: cnida install", "%s: %s",
+		         d->bin_dir, err_text(errno));
+	else if (look_at_executable(d, dir))
+		look_at_types(d, dir);
 }
 
 static bool is_conf(const struct dirent *entry)

@@ -95,7 +95,7 @@ static int count_ports(const struct portmap_record *r, void *arg, struct err *e)
 	struct err why;
 
 	(void)e;
-	if (*r->network && r->n > 0 && portmap_record_alive(r))
+	if (*r->network && r->n > 0 && owner_alive(&r->owner))
 		count_lost(arg, portmap_check_record(r, &why), &why);
 	return 0;
 }
@@ -105,7 +105,7 @@ static int count_firewall(const struct extra_record *r, void *arg, struct err *e
 	struct err why;
 
 	(void)e;
-	if (*r->network && extra_record_alive(r))
+	if (*r->network && owner_alive(&r->owner))
 		count_lost(arg, firewall_verify(r, &why), &why);
 	return 0;
 }
@@ -115,7 +115,7 @@ static int count_limits(const struct extra_record *r, void *arg, struct err *e)
 	struct err why;
 
 	(void)e;
-	if (*r->network && extra_record_alive(r))
+	if (*r->network && owner_alive(&r->owner))
 		count_lost(arg, bandwidth_verify_record(r, &why), &why);
 	return 0;
 }

@@ -20,8 +20,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define EXECUTABLE_MAX (64U << 20)
-#define CONFLIST_MAX   (1U << 20)
+#define CONFLIST_MAX (1U << 20)
 
 /* Writes a file unless it has that content and mode already. 1 if written, 0 if not, -errno. */
 static int put_file(int dir, const char *name, mode_t mode, const char *data, size_t len,

@@ -13,7 +13,6 @@
 #include <net/if.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 /* What a record amounts to now. */
 static const char *state_of(const struct record *r)
@@ -25,33 +24,6 @@ static const char *state_of(const struct record *r)
 	if (!r->ready)
 		return "adding";
 	return if_nametoindex(r->name) ? "ready" : "no link";
-}
-
-static void format_age(long long created, char *buf, size_t cap)
-{
-	long long s = (long long)time(NULL) - created;
-
-	if (created == 0 || s < 0)
-		(void)snprintf(buf, cap, "-");
-	else if (s < 120)
-		(void)snprintf(buf, cap, "%llds", s);
-	else if (s < 2 * 3600)
-		(void)snprintf(buf, cap, "%lldm", s / 60);
-	else if (s < 2 * 86400)
-		(void)snprintf(buf, cap, "%lldh", s / 3600);
-	else
-		(void)snprintf(buf, cap, "%lldd", s / 86400);
-}
-
-static void join_ips(const struct record *r, char *buf, size_t cap)
-{
-	char text[IP_STR_MAX];
-	size_t len = 0;
-
-	*buf = '\0';
-	for (size_t i = 0; i < r->n_ips && len < cap; i++)
-		len += (size_t)snprintf(buf + len, cap - len, "%s%s", i ? "," : "",
-		                        ip_format(&r->ips[i].addr, text));
 }
 
 /* "8080->80/tcp,192.0.2.1:53->53/udp"; of a port for both families once. False if there are none. */
@@ -83,8 +55,8 @@ static void print_row(struct text_table *t, const struct record *r, bool with_po
 {
 	char ips[512], age[32], container[16], ports[512];
 
-	join_ips(r, ips, sizeof(ips));
-	format_age(r->created, age, sizeof(age));
+	cell_addresses(r->ips, r->n_ips, ips, sizeof(ips));
+	cell_age(r->created, age, sizeof(age));
 	(void)snprintf(container, sizeof(container), "%.12s", r->container_id);
 	text_table_add(t, r->pod_name);
 	text_table_add(t, r->pod_namespace);
@@ -209,18 +181,11 @@ static json_t *row_to_json(const struct record *r)
 
 static int print_json(const struct record_list *list, FILE *out)
 {
-	json_auto_t *rows = json_array();
-	char *text;
+	json_t *rows = json_array();
 
 	for (size_t i = 0; i < list->n; i++)
 		(void)json_array_append_new(rows, row_to_json(&list->v[i]));
-	if (!rows || jdump(rows, false, &text) < 0) {
-		(void)fprintf(stderr, "cnida list: out of memory\n");
-		return CLI_FAILED;
-	}
-	(void)fprintf(out, "%s\n", text);
-	free(text);
-	return CLI_OK;
+	return cli_print_json("list", rows, out);
 }
 
 static int add(const struct record *r, void *arg, struct err *e)

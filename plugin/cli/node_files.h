@@ -9,6 +9,7 @@
 #define CNI_CONF_DIR_DEFAULT "/etc/cni/net.d"
 #define UPSTREAM_SUFFIX      ".upstream"
 #define NODE_FILE_MAX        256 /* a file name with its NUL */
+#define EXECUTABLE_MAX       (64U << 20)
 
 enum node_file {
 	NODE_FILE_NONE,

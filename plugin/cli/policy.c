@@ -10,7 +10,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 static const struct {
 	const char *name;
@@ -93,36 +92,6 @@ int policy_failed(const char *command, const struct err *e)
 {
 	(void)fprintf(stderr, "cnida policy %s: %s\n", command, e->msg);
 	return CLI_FAILED;
-}
-
-int policy_print_json(json_t *doc, FILE *out)
-{
-	_cleanup_free_ char *text = NULL;
-	int r = doc ? jdump(doc, false, &text) : -ENOMEM;
-
-	json_decref(doc);
-	if (r < 0) {
-		(void)fprintf(stderr, "cnida policy: out of memory\n");
-		return CLI_FAILED;
-	}
-	(void)fprintf(out, "%s\n", text);
-	return CLI_OK;
-}
-
-void policy_age(int64_t since, char *buf, size_t cap)
-{
-	long long s = (long long)time(NULL) - since;
-
-	if (since == 0 || s < 0)
-		(void)snprintf(buf, cap, "-");
-	else if (s < 120)
-		(void)snprintf(buf, cap, "%llds", s);
-	else if (s < 2 * 3600)
-		(void)snprintf(buf, cap, "%lldm", s / 60);
-	else if (s < 2 * 86400)
-		(void)snprintf(buf, cap, "%lldh", s / 3600);
-	else
-		(void)snprintf(buf, cap, "%lldd", s / 86400);
 }
 
 int policy_stored(struct objects *ret, struct err *e)

@@ -35,12 +35,6 @@ int policy_operands(int argc, char **argv, const struct cli_option *options, con
 /* policy_failed() - Complain: CLI_FAILED. */
 int policy_failed(const char *command, const struct err *e);
 
-/* policy_print_json() - And forget @doc: CLI_OK or CLI_FAILED. */
-int policy_print_json(json_t *doc, FILE *out);
-
-/* policy_age() - "12s", "3h". */
-void policy_age(int64_t since, char *buf, size_t cap);
-
 /* policy_sort() - By namespace and name. */
 void policy_sort(struct policy_pods *pods);
 

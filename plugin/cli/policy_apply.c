@@ -266,7 +266,7 @@ static int run_apply(const char *const *sources, int n, const struct loader_conf
 	if (r < 0)
 		status = policy_failed("apply", &e);
 	else if (json)
-		status = policy_print_json(outcome_to_json(&o), out);
+		status = cli_print_json("policy", outcome_to_json(&o), out);
 	else
 		print_outcome(&o, out);
 	policy_pods_free(&o.pods);
@@ -338,7 +338,7 @@ int policy_cmd_clear(int argc, char **argv, FILE *out)
 		json_t *doc = json_object();
 
 		(void)jset(doc, "letGo", json_integer(r));
-		return policy_print_json(doc, out);
+		return cli_print_json("policy", doc, out);
 	}
 	(void)fprintf(out, "no policy any more; %d pods were let go\n", r);
 	return CLI_OK;

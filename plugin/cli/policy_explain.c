@@ -228,7 +228,7 @@ static int answer(const struct question *q, struct objects *objects, FILE *out)
 	if (r < 0) {
 		status = policy_failed("explain", &e);
 	} else if (q->json) {
-		status = policy_print_json(to_json(&x, q->node), out);
+		status = cli_print_json("policy", to_json(&x, q->node), out);
 	} else {
 		print_text(&x, q->port, q->node, out);
 		status = CLI_OK;

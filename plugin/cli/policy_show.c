@@ -83,17 +83,6 @@ static void join_policies(const struct view *v, const struct apply_pod *p, char 
 	}
 }
 
-static void join_addresses(const struct apply_pod *p, char *buf, size_t cap)
-{
-	char text[IP_STR_MAX];
-	size_t len = 0;
-
-	*buf = '\0';
-	for (size_t i = 0; i < p->n_ips && len < cap; i++)
-		len += (size_t)snprintf(buf + len, cap - len, "%s%s", i ? "," : "",
-		                        ip_format(&p->ips[i].addr, text));
-}
-
 static void print_rows(const struct view *v, const char *only, FILE *out)
 {
 	static const char *const headings[] = { "NAMESPACE", "POD",    "ADDRESSES", "INGRESS",
@@ -109,7 +98,7 @@ static void print_rows(const struct view *v, const char *only, FILE *out)
 			continue;
 		text_table_add(&t, p->namespace);
 		text_table_add(&t, p->name);
-		join_addresses(p, text, sizeof(text));
+		cell_addresses(p->ips, p->n_ips, text, sizeof(text));
 		text_table_add(&t, text);
 		text_table_add(&t, state(v, p, INGRESS));
 		text_table_add(&t, state(v, p, EGRESS));
@@ -180,7 +169,7 @@ static int print_view(const struct view *v, const char *only, bool json, FILE *o
 		return CLI_FAILED;
 	}
 	if (json)
-		return policy_print_json(rows_to_json(v, only), out);
+		return cli_print_json("policy", rows_to_json(v, only), out);
 	if (v->pods.n == 0)
 		(void)fprintf(out, "no pod of this node is judged\n");
 	else

@@ -6,6 +6,7 @@
 #include "base/cleanup.h"
 #include "bpf/sys.h"
 #include "cli/policy.h"
+#include "cli/table.h"
 #include "endpoint/policy_nft.h"
 #include "endpoint/policy_node.h"
 
@@ -48,20 +49,6 @@ static void look_at_snapshot(struct status *s, uint8_t digest[static SHA512_SIZE
 	snapshot_free(&snapshot);
 }
 
-static uint32_t count_entries(int map, const struct bpf_map_info *info)
-{
-	_cleanup_free_ uint8_t *key = calloc(2, info->key_size);
-	uint8_t *next = key ? key + info->key_size : NULL;
-	uint32_t n = 0;
-	int more = key ? sys_map_next(map, NULL, next) : -ENOMEM;
-
-	for (; more == 0 && n < info->max_entries; n++) {
-		memcpy(key, next, info->key_size);
-		more = sys_map_next(map, key, next);
-	}
-	return n;
-}
-
 static uint64_t memory_of(int map)
 {
 	static const char key[] = "memlock:";
@@ -77,21 +64,6 @@ static uint64_t memory_of(int map)
 	if (f)
 		(void)fclose(f);
 	return bytes;
-}
-
-static int look_at_map(int map, struct usage *ret, struct err *e)
-{
-	struct bpf_map_info info;
-	int r = sys_map_info(map, &info);
-
-	if (r < 0)
-		return err_sys(e, -r, "look at a map");
-	*ret = (struct usage) {
-		.used = count_entries(map, &info),
-		.max = info.max_entries,
-		.bytes = memory_of(map),
-	};
-	return 0;
 }
 
 static int look_at_nftables(struct status *s, struct err *e)
@@ -117,9 +89,10 @@ static int look_at_maps(struct status *s, struct err *e)
 		r = datapath_get_control(&d, &s->control, e);
 	if (r < 0 || !s->loaded)
 		return r;
-	r = look_at_map(d.endpoint, &s->endpoints, e);
-	if (r == 0)
-		r = look_at_map(d.flow, &s->flows, e);
+	s->endpoints.used = datapath_count(&d, &s->endpoints.max);
+	s->endpoints.bytes = memory_of(d.endpoint);
+	s->flows.bytes = memory_of(d.flow);
+	r = datapath_count_flows(&d, &s->flows.used, &s->flows.max, e);
 	s->capacity = r == 0 ? datapath_image_size(&d, e) : r;
 	if (s->capacity < 0)
 		return (int)s->capacity;
@@ -186,7 +159,7 @@ static void print_text(const struct status *s, FILE *out)
 	if (s->snapshot < 0)
 		(void)fprintf(out, "            %s\n", s->problem);
 	if (s->snapshot > 0) {
-		policy_age(s->stored, age, sizeof(age));
+		cell_age(s->stored, age, sizeof(age));
 		(void)fprintf(out, "age         %s\n", age);
 	}
 	(void)fprintf(out, "backend     %s\n", backend_name(s));
@@ -264,7 +237,7 @@ int policy_cmd_status(int argc, char **argv, FILE *out)
 		return CLI_FAILED;
 	if (look(&s, &e) < 0)
 		return policy_failed("status", &e);
-	if (json && policy_print_json(to_json(&s), out) != CLI_OK)
+	if (json && cli_print_json("policy", to_json(&s), out) != CLI_OK)
 		return CLI_FAILED;
 	if (!json)
 		print_text(&s, out);

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 /* Names come from runtimes and pods: nothing of them may steer the terminal. */
 static void put_clean(struct text_cell *cell, const char *text)
@@ -64,4 +65,31 @@ void text_table_free(struct text_table *t)
 {
 	free(t->cells);
 	*t = (struct text_table) { 0 };
+}
+
+void cell_age(int64_t since, char *buf, size_t cap)
+{
+	long long s = (long long)time(NULL) - since;
+
+	if (since == 0 || s < 0)
+		(void)snprintf(buf, cap, "-");
+	else if (s < 120)
+		(void)snprintf(buf, cap, "%llds", s);
+	else if (s < 2 * 3600)
+		(void)snprintf(buf, cap, "%lldm", s / 60);
+	else if (s < 2 * 86400)
+		(void)snprintf(buf, cap, "%lldh", s / 3600);
+	else
+		(void)snprintf(buf, cap, "%lldd", s / 86400);
+}
+
+void cell_addresses(const struct ip_prefix *ips, size_t n, char *buf, size_t cap)
+{
+	char text[IP_STR_MAX];
+	size_t len = 0;
+
+	*buf = '\0';
+	for (size_t i = 0; i < n && len < cap; i++)
+		len += (size_t)snprintf(buf + len, cap - len, "%s%s", i ? "," : "",
+		                        ip_format(&ips[i].addr, text));
 }

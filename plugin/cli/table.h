@@ -5,6 +5,8 @@
 #ifndef CNIDA_CLI_TABLE_H
 #define CNIDA_CLI_TABLE_H
 
+#include "base/ip.h"
+
 #include <stdio.h>
 
 #define TABLE_COLUMNS_MAX 12
@@ -26,5 +28,10 @@ void text_table_add(struct text_table *t, const char *text);
 /* text_table_print() - Columns as wide as their widest cell, two spaces between; control characters replaced. @colour: bold headings. */
 void text_table_print(const struct text_table *t, FILE *out, int colour);
 void text_table_free(struct text_table *t);
+
+/* cell_age() - "12s", "3h": since a time in seconds since the epoch, 0 if it is unknown. */
+void cell_age(int64_t since, char *buf, size_t cap);
+/* cell_addresses() - "10.1.2.3,fd00::3". */
+void cell_addresses(const struct ip_prefix *ips, size_t n, char *buf, size_t cap);
 
 #endif

@@ -13,7 +13,6 @@
 #include "cli/node_files.h"
 #include "endpoint/detach.h"
 #include "endpoint/policy_node.h"
-#include "endpoint/portmap_record.h"
 #include "endpoint/record_list.h"
 #include "kernel/ruleset.h"
 #include "types/type.h"
@@ -124,17 +123,23 @@ static int remove_plugins(const char *bin_dir, FILE *out, struct err *e)
 	return r;
 }
 
-/* /run/cnida has two levels; nothing else is ever in it. */
-static void remove_folder(const char *path)
+/* /run/cnida has two or three levels; nothing else is ever in it. */
+static void remove_folder(int at, const char *name, int levels)
 {
-	_cleanup_closedir_ DIR *dir = opendir(path);
+	_cleanup_close_ int fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	_cleanup_closedir_ DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *entry;
 
+	if (dir)
+		(void)take_fd(&fd);
 	while (dir && (entry = readdir(dir))) {
 		if (entry->d_type != DT_DIR)
 			(void)unlinkat(dirfd(dir), entry->d_name, 0);
+		else if (levels > 1 && strcmp(entry->d_name, ".") != 0 &&
+		         strcmp(entry->d_name, "..") != 0)
+			remove_folder(dirfd(dir), entry->d_name, levels - 1);
 	}
-	(void)rmdir(path);
+	(void)unlinkat(at, name, AT_REMOVEDIR);
 }
 
 static int remove_state(FILE *out, struct err *e)
@@ -149,11 +154,7 @@ static int remove_state(FILE *out, struct err *e)
 	r = policy_clear(e);
 	if (r < 0)
 		return r;
-	remove_folder(RUN_DIR "/policy");
-	remove_folder(RECORD_DIR);
-	remove_folder(PORTMAP_DIR);
-	remove_folder(RUN_DIR "/ipam");
-	remove_folder(RUN_DIR);
+	remove_folder(AT_FDCWD, RUN_DIR, 3);
 	(void)fprintf(out, "  %-10s nftables tables and %s\n", "removed", RUN_DIR);
 	return 0;
 }

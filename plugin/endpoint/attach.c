@@ -52,17 +52,9 @@ static int describe(struct attachment *a, struct err *e)
 	struct record *r = &a->rec;
 	const struct request *req = a->req;
 
-	record_name(req->network, req->container_id, req->ifname, r->name);
-	if (strlen(req->network) >= sizeof(r->network) ||
-	    strlen(req->container_id) >= sizeof(r->container_id) ||
-	    strlen(req->netns) >= sizeof(r->netns))
-		return err_set(e, CNI_E_CONFIG, ENAMETOOLONG,
-		               "network name, container ID or netns path is too long");
-	(void)snprintf(r->network, sizeof(r->network), "%s", req->network);
-	(void)snprintf(r->container_id, sizeof(r->container_id), "%s", req->container_id);
-	(void)snprintf(r->ifname, sizeof(r->ifname), "%s", req->ifname);
+	if (owner_describe(req, &r->owner, e) < 0)
+		return -e->no;
 	(void)snprintf(r->type, sizeof(r->type), "%s", req->type);
-	(void)snprintf(r->netns, sizeof(r->netns), "%s", req->netns);
 	(void)snprintf(r->ipam, sizeof(r->ipam), "%s", a->conf.ipam_type);
 	ipam_data_dir(req, a->conf.ipam_type, r->ipam_dir, sizeof(r->ipam_dir));
 	(void)snprintf(r->pod_name, sizeof(r->pod_name), "%s", a->conf.pod_name);
@@ -117,13 +109,13 @@ static void undo_begin(struct attachment *a)
 
 static int take_addresses(struct attachment *a, struct err *e)
 {
-	int r = *a->conf.ipam_type ? ipam_add(a->req, a->conf.ipam_type, &a->res, e) : 0;
+	int r = *a->conf.ipam_type ? ipam_add(a->req, a->conf.ipam_type, a->res, e) : 0;
 
 	if (r < 0)
 		return r;
-	for (a->rec.n_ips = 0; a->rec.n_ips < a->res.n_ips && a->rec.n_ips < RECORD_IPS_MAX;
+	for (a->rec.n_ips = 0; a->rec.n_ips < a->res->n_ips && a->rec.n_ips < RECORD_IPS_MAX;
 	     a->rec.n_ips++)
-		a->rec.ips[a->rec.n_ips] = a->res.ips[a->rec.n_ips].address;
+		a->rec.ips[a->rec.n_ips] = a->res->ips[a->rec.n_ips].address;
 	return 0;
 }
 
@@ -179,9 +171,9 @@ static void undo_record(struct attachment *a)
 
 static int resolve(struct attachment *a, struct err *e)
 {
-	if (*a->conf.ipam_type && a->res.n_ips == 0)
+	if (*a->conf.ipam_type && a->res->n_ips == 0)
 		return err_set(e, CNI_E_INTERNAL, 0, "IPAM plugin returned missing IP config");
-	return gateway_resolve(&a->conf, &a->res, iface_of_pod(a), a->gateways, &a->n_gateways, e);
+	return gateway_resolve(&a->conf, a->res, iface_of_pod(a), a->gateways, &a->n_gateways, e);
 }
 
 static int ensure_bridge(struct attachment *a, struct err *e)
@@ -302,7 +294,7 @@ static int mark_ready(struct attachment *a, struct err *e)
 
 static void add_interfaces(struct attachment *a)
 {
-	struct result_iface *iface = a->res.ifaces;
+	struct result_iface *iface = a->res->ifaces;
 
 	if (a->conf.mode == MODE_BRIDGE) {
 		*iface = (struct result_iface) { .mtu = a->bridge.mtu };
@@ -326,7 +318,7 @@ static void add_interfaces(struct attachment *a)
 	}
 	if (*a->ifb.name)
 		*iface++ = a->ifb;
-	a->res.n_ifaces = (size_t)(iface - a->res.ifaces);
+	a->res->n_ifaces = (size_t)(iface - a->res->ifaces);
 }
 
 /* The configuration's dns replaces the IPAM's when it says anything, even an empty list (upstream's rule). */
@@ -344,8 +336,8 @@ static int choose_dns(struct attachment *a, struct err *e)
 	r = dns_parse(a->conf.dns, "dns", &dns, e);
 	if (r < 0)
 		return r;
-	json_decref(a->res.dns);
-	a->res.dns = dns;
+	json_decref(a->res->dns);
+	a->res->dns = dns;
 	return 0;
 }
 
@@ -357,7 +349,7 @@ static int answer(struct attachment *a, struct err *e)
 	if (r < 0)
 		return r;
 	add_interfaces(a);
-	return a->req->answer ? a->req->answer(a->req, &a->res, e) : 0;
+	return a->req->answer ? a->req->answer(a->req, a->res, e) : 0;
 }
 
 struct step {
@@ -418,6 +410,7 @@ int attach(const struct request *req, struct result *ret, struct err *e)
 {
 	struct attachment a = {
 		.req = req,
+		.res = ret,
 		.host = { .fd = -1 },
 		.pod = { .fd = -1 },
 		.pod_events = { .fd = -1 },
@@ -428,12 +421,9 @@ int attach(const struct request *req, struct result *ret, struct err *e)
 	if (r < 0)
 		return r;
 	shared_init(&a.shared);
-	result_init(&a.res);
 	r = run_steps(&a, e);
-	if (r == 0)
-		*ret = a.res;
-	else
-		result_free(&a.res);
+	if (r < 0)
+		result_free(ret);
 	nl_close(&a.host);
 	nl_close(&a.pod);
 	nl_close(&a.pod_events);

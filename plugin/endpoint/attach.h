@@ -11,7 +11,7 @@
 
 /**
  * attach() - Carry out ADD for bridge, ptp and cnida
- * @ret:	the result; the caller frees it
+ * @ret:	empty at first (result_init()); the result, which the caller frees
  *
  * Return: 0, or -errno with nothing left behind (what could not be undone is logged; DEL finds it by its record).
  */

@@ -42,7 +42,7 @@ struct attachment {
 	struct link_info uplink_link;
 	struct result_iface ifb; /* that shapes what the pod sends; its name is "" if nothing does */
 
-	struct result res; /* starts as the IPAM's, becomes ADD's */
+	struct result *res; /* the caller's; starts as the IPAM's, becomes ADD's */
 };
 
 /* iface_of_pod() - Index of the container's interface in the result of each mode. */

@@ -38,7 +38,7 @@ static void ifb_names(const char *network, const char *container_id, const char 
 	hash_hex(ours, IFB_DIGITS, ret[1] + sizeof(IFB_PREFIX) - 1);
 }
 
-static void owner_text(const char *network, const char *container_id, const char *ifname,
+static void alias_text(const char *network, const char *container_id, const char *ifname,
                        char ret[static OWNER_MAX])
 {
 	char whole[EXTRA_OWNER_MAX];
@@ -83,7 +83,7 @@ static int remove_of(struct nl_sock *host, struct nl_sock *nft, const char *netw
 	int r;
 
 	ifb_names(network, container_id, ifname, names);
-	owner_text(network, container_id, ifname, owner);
+	alias_text(network, container_id, ifname, owner);
 	r = find_ifb(host, names, owner, &ifb, e);
 	return r <= 0 ? r : remove_ifb(host, nft, ifb.name, later, e);
 }
@@ -136,7 +136,7 @@ static int need_ifb(struct nl_sock *host, const struct request *req, uint32_t mt
 	int r;
 
 	ifb_names(req->network, req->container_id, req->ifname, names);
-	owner_text(req->network, req->container_id, req->ifname, owner);
+	alias_text(req->network, req->container_id, req->ifname, owner);
 	r = tc_add_ifb(host, names[0], mtu, owner, e);
 	if (r == -EEXIST) {
 		r = find_ifb(host, names, owner, ret, e);
@@ -286,7 +286,7 @@ static int verify(struct nl_sock *host, const struct bandwidth_conf *conf, const
 	if (r < 0 || !conf->egress.rate)
 		return r;
 	ifb_names(w->network, w->container_id, w->ifname, names);
-	owner_text(w->network, w->container_id, w->ifname, owner);
+	alias_text(w->network, w->container_id, w->ifname, owner);
 	r = find_ifb(host, names, owner, &ifb, e);
 	if (r == 0)
 		return err_set(e, CNI_E_INTERNAL, ENOENT,
@@ -338,10 +338,10 @@ static int restore_one(const struct extra_record *r, void *arg, struct err *e)
 	struct restore *restore = arg;
 	int x;
 
-	if (!*r->network || !r->limits.egress.rate || !extra_record_alive(r))
+	if (!*r->network || !r->limits.egress.rate || !owner_alive(&r->owner))
 		return 0;
 	ifb_names(r->network, r->container_id, r->ifname, names);
-	owner_text(r->network, r->container_id, r->ifname, owner);
+	alias_text(r->network, r->container_id, r->ifname, owner);
 	x = link_get(&restore->host, 0, r->veth, &veth, e);
 	if (x == 0)
 		x = find_ifb(&restore->host, names, owner, &ifb, e);

@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "endpoint/chain.h"
 #include "endpoint/inside.h"
+#include "endpoint/pod_change.h"
 #include "endpoint/record.h"
 
 #include <errno.h>
@@ -72,6 +73,21 @@ static int find_veth(const struct request *req, struct nl_sock *host, const stru
 
 /* ADD */
 
+/* Packets between pods of this node, which network policy hands over directly, must meet the limits too. */
+static int keep_to_limits(const struct request *req, struct nl_sock *host, struct err *e)
+{
+	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
+	char name[IFNAMSIZ];
+	struct err lost;
+	int r;
+
+	record_name(req->network, req->container_id, req->ifname, name);
+	r = pod_change_limits(name, e);
+	if (r < 0 && bandwidth_del_record(host, &nft, name, false, &lost) < 0)
+		log_warn("%s: limits of a failed ADD stay: %s", name, lost.msg);
+	return r;
+}
+
 static int add_limits(const struct request *req, const struct bandwidth_conf *conf,
                       struct result *res, struct err *e)
 {
@@ -88,6 +104,8 @@ static int add_limits(const struct request *req, const struct bandwidth_conf *co
 		r = find_veth(req, &host, res, &veth, e);
 	if (r == 0)
 		r = bandwidth_apply(&host, conf, req, &veth, &ifb, e);
+	if (r == 0)
+		r = keep_to_limits(req, &host, e);
 	if (r == 0 && *ifb.name)
 		res->ifaces[res->n_ifaces++] = ifb;
 	return r;

@@ -5,6 +5,7 @@
 #include "endpoint/bandwidth.h"
 
 #include "base/json.h"
+#include "endpoint/garbage.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -70,84 +71,53 @@ static int gc_devices(struct nl_sock *host, const struct request *req, struct er
 
 /* Records */
 
-static int remove_all(struct nl_sock *host, const struct extra_names *list, struct err *e)
-{
-	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
-	struct err this;
-	int first = 0;
-
-	for (size_t i = 0; i < list->n; i++) {
-		int r = bandwidth_del_record(host, &nft, list->v[i], false, &this);
-
-		if (r < 0 && first == 0) {
-			first = r;
-			*e = this;
-		}
-	}
-	return first;
-}
-
-struct gc {
-	const struct request *req;
-	struct extra_names list;
+struct sockets {
+	struct nl_sock *host;
+	struct nl_sock nft;
 };
 
-static int collect_records(const struct extra_record *r, void *arg, struct err *e)
+static int remove_one(const char *name, void *arg, struct err *e)
 {
-	struct gc *gc = arg;
+	struct sockets *s = arg;
 
-	if (strcmp(r->network, gc->req->network) != 0 || extra_record_is_valid(gc->req, r))
-		return 0;
-	return extra_names_add(&gc->list, r->name, e);
+	return bandwidth_del_record(s->host, &s->nft, name, false, e);
+}
+
+static int remove_all(struct nl_sock *host, const struct garbage_names *list, struct err *e)
+{
+	struct sockets s = { .host = host, .nft = { .fd = -1 } };
+	int r = garbage_remove(list, "bandwidth limit", remove_one, &s, e);
+
+	nl_close(&s.nft);
+	return r;
+}
+
+static int collect_invalid(const struct extra_record *r, void *arg, struct err *e)
+{
+	return garbage_collect_invalid(arg, &r->owner, e);
 }
 
 int bandwidth_gc(const struct request *req, struct err *e)
 {
 	_cleanup_nl_ struct nl_sock host = { .fd = -1 };
-	struct gc gc = { .req = req };
-	int r;
+	struct garbage_invalid g = { .req = req };
+	int r = garbage_need_list(req, "limit", e);
 
-	if (!req->valid_attachments)
-		return err_set(
-			e, CNI_E_CONFIG, 0,
-			"cni.dev/valid-attachments: missing; GC without a list would remove every limit of network \"%s\"",
-			req->network);
-	r = nl_open(NETLINK_ROUTE, &host, e);
 	if (r == 0)
-		r = extra_record_each(EXTRA_BANDWIDTH, collect_records, &gc, e);
+		r = nl_open(NETLINK_ROUTE, &host, e);
 	if (r == 0)
-		r = remove_all(&host, &gc.list, e);
-	free(gc.list.v);
+		r = extra_record_each(EXTRA_BANDWIDTH, collect_invalid, &g, e);
+	if (r == 0)
+		r = remove_all(&host, &g.names, e);
+	free(g.names.v);
 	return r < 0 ? r : gc_devices(&host, req, e);
 }
 
 /* The sweep */
 
-struct sweep {
-	gc_seen_fn seen;
-	void *arg;
-	int n;
-	struct extra_names dead;
-};
-
-static void tell(struct sweep *s, const char *why, const char *what)
-{
-	s->n++;
-	if (s->seen)
-		s->seen(what, why, s->arg);
-}
-
 static int collect_dead(const struct extra_record *r, void *arg, struct err *e)
 {
-	struct sweep *s = arg;
-	char what[768];
-
-	if (*r->network && extra_record_alive(r))
-		return 0;
-	(void)snprintf(what, sizeof(what), "bandwidth limit %s %s %s %s", r->name, r->network,
-	               r->container_id, r->ifname);
-	tell(s, *r->network ? "its network namespace is gone" : "its record cannot be read", what);
-	return extra_names_add(&s->dead, r->name, e);
+	return garbage_collect_dead(arg, "bandwidth limit", &r->owner, e);
 }
 
 static int clear_recorded(const struct extra_record *r, void *arg, struct err *e)
@@ -172,7 +142,7 @@ static int clear_recorded(const struct extra_record *r, void *arg, struct err *e
 }
 
 /* Devices first, then records: an ADD writes its record before its device. */
-static int sweep_devices(struct sweep *s, struct nl_sock *host, bool dry_run, struct err *e)
+static int sweep_devices(struct garbage_report *report, struct nl_sock *host, bool dry_run, struct err *e)
 {
 	struct garbage *g = calloc(1, sizeof(*g));
 	char what[320];
@@ -185,7 +155,7 @@ static int sweep_devices(struct sweep *s, struct nl_sock *host, bool dry_run, st
 		r = extra_record_each(EXTRA_BANDWIDTH, clear_recorded, g, e);
 	for (size_t i = 0; r >= 0 && i < g->n; i++) {
 		(void)snprintf(what, sizeof(what), "%s (%s)", g->names[i], g->aliases[i]);
-		tell(s, "no record has it", what);
+		garbage_tell(report, what, "no record has it");
 		if (!dry_run)
 			r = bandwidth_forget(host, g->names[i], e);
 	}
@@ -196,15 +166,15 @@ static int sweep_devices(struct sweep *s, struct nl_sock *host, bool dry_run, st
 int bandwidth_sweep(bool dry_run, gc_seen_fn seen, void *arg, struct err *e)
 {
 	_cleanup_nl_ struct nl_sock host = { .fd = -1 };
-	struct sweep s = { .seen = seen, .arg = arg };
+	struct garbage_dead dead = { .report = { .seen = seen, .arg = arg } };
 	int r = nl_open(NETLINK_ROUTE, &host, e);
 
 	if (r == 0)
-		r = extra_record_each(EXTRA_BANDWIDTH, collect_dead, &s, e);
+		r = extra_record_each(EXTRA_BANDWIDTH, collect_dead, &dead, e);
 	if (r == 0 && !dry_run)
-		r = remove_all(&host, &s.dead, e);
-	free(s.dead.v);
+		r = remove_all(&host, &dead.names, e);
+	free(dead.names.v);
 	if (r >= 0)
-		r = sweep_devices(&s, &host, dry_run, e);
-	return r < 0 ? r : s.n;
+		r = sweep_devices(&dead.report, &host, dry_run, e);
+	return r < 0 ? r : dead.report.n;
 }

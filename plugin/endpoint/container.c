@@ -51,8 +51,8 @@ static int enable_ipv6(const char *ifname, struct err *e)
 
 static bool has_family(const struct attachment *a, sa_family_t family)
 {
-	for (size_t i = 0; i < a->res.n_ips; i++) {
-		if (a->res.ips[i].address.addr.family == family)
+	for (size_t i = 0; i < a->res->n_ips; i++) {
+		if (a->res->ips[i].address.addr.family == family)
 			return true;
 	}
 	return false;
@@ -84,16 +84,16 @@ static void put_addresses(const struct attachment *a, struct nl_batch *b)
 	/* ptp: what is in the pod's prefix is reached through the gateway too, so no connected route. */
 	bool noprefixroute = a->conf.mode == MODE_PTP;
 
-	for (size_t i = 0; i < a->res.n_ips; i++)
-		address_add_msg(b, a->pod_ifindex, &a->res.ips[i].address, a->conf.enable_dad,
+	for (size_t i = 0; i < a->res->n_ips; i++)
+		address_add_msg(b, a->pod_ifindex, &a->res->ips[i].address, a->conf.enable_dad,
 		                noprefixroute);
 }
 
 /* ptp: the gateway is on link, and the pod's own prefix behind it. */
 static void put_ptp_routes(const struct attachment *a, struct nl_batch *b)
 {
-	for (size_t i = 0; i < a->res.n_ips; i++) {
-		const struct result_ip *ip = &a->res.ips[i];
+	for (size_t i = 0; i < a->res->n_ips; i++) {
+		const struct result_ip *ip = &a->res->ips[i];
 		struct route_spec gw = {
 			.dst = prefix_host(&ip->gateway),
 			.src = ip->address.addr,
@@ -123,11 +123,11 @@ static bool same_route(const struct route_spec *r, const struct route_spec *q)
 /* A route that says the same as an earlier one would be refused: the default route of the IPAM and ours. */
 static bool is_repeated(const struct attachment *a, size_t i)
 {
-	struct route_spec r = gateway_route(&a->res, &a->res.routes[i], a->pod_ifindex);
+	struct route_spec r = gateway_route(a->res, &a->res->routes[i], a->pod_ifindex);
 
 	for (size_t j = 0; j < i; j++) {
 		struct route_spec earlier =
-			gateway_route(&a->res, &a->res.routes[j], a->pod_ifindex);
+			gateway_route(a->res, &a->res->routes[j], a->pod_ifindex);
 
 		if (same_route(&r, &earlier))
 			return true;
@@ -140,8 +140,8 @@ static int put_routes(struct attachment *a, struct nl_batch *b, struct err *e)
 {
 	int r = 0;
 
-	for (size_t i = 0; r == 0 && i < a->res.n_routes; i++) {
-		struct route_spec spec = gateway_route(&a->res, &a->res.routes[i], a->pod_ifindex);
+	for (size_t i = 0; r == 0 && i < a->res->n_routes; i++) {
+		struct route_spec spec = gateway_route(a->res, &a->res->routes[i], a->pod_ifindex);
 
 		if (is_repeated(a, i))
 			continue;
@@ -241,7 +241,7 @@ int container_announce(struct attachment *a, struct err *e)
 {
 	_uninitialized_ struct nl_batch b;
 
-	if (a->conf.disable_interface || a->res.n_ips == 0)
+	if (a->conf.disable_interface || a->res->n_ips == 0)
 		return 0;
 	nl_batch_init(&b);
 	link_announce_msg(&b, a->pod_ifindex, a->mac);

@@ -4,6 +4,7 @@
  */
 #include "endpoint/detach.h"
 
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "endpoint/bandwidth.h"
 #include "endpoint/elements.h"
@@ -19,6 +20,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Keeps the first error of several attempts, all of which are made. */
@@ -46,21 +48,49 @@ static int release_store(const struct record *r, struct err *e)
 	return x < 0 ? x : 0;
 }
 
-int detach_records(struct nl_sock *host, const struct record *r, size_t n, struct err *e)
+/* Out of all tables; its link is left to the reaper. */
+static int take_out(struct nl_sock *host, struct nl_sock *nft, const struct record *r,
+                    struct err *e)
 {
-	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
 	struct err this;
 	int first = 0;
 
+	keep_first(&first, portmap_del_record(nft, r->name, &this), e, &this);
+	keep_first(&first, firewall_del_record(nft, r->name, &this), e, &this);
+	keep_first(&first, bandwidth_del_record(host, nft, r->name, true, &this), e, &this);
+	if (*r->policy)
+		keep_first(&first, policy_leave(host, r, &this), e, &this);
+	keep_first(&first, elements_del(nft, r, &this), e, &this);
+	keep_first(&first, reaper_mark(host, r->name, &this), e, &this);
+	return first;
+}
+
+static int forget(struct nl_sock *nft, const struct record *r, struct err *e)
+{
+	struct err this;
+	int first = 0;
+
+	keep_first(&first, release_store(r, &this), e, &this);
+	keep_first(&first, record_delete(r->name, &this), e, &this);
+	keep_first(&first, elements_confirm(nft, r, &this), e, &this);
+	keep_first(&first, policy_confirm(nft, r, &this), e, &this);
+	return first;
+}
+
+int detach_records(struct nl_sock *host, const struct record *r, size_t n, struct err *e)
+{
+	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
+	_cleanup_free_ bool *out = calloc(n + 1, sizeof(*out));
+	struct err this;
+	int first = 0;
+
+	if (!out)
+		return err_sys(e, ENOMEM, "remove attachments");
 	for (size_t i = 0; i < n; i++) {
-		keep_first(&first, portmap_del_record(&nft, r[i].name, &this), e, &this);
-		keep_first(&first, firewall_del_record(&nft, r[i].name, &this), e, &this);
-		keep_first(&first, bandwidth_del_record(host, &nft, r[i].name, true, &this), e,
-		           &this);
-		if (*r[i].policy)
-			keep_first(&first, policy_leave(host, &r[i], &this), e, &this);
-		keep_first(&first, elements_del(&nft, &r[i], &this), e, &this);
-		keep_first(&first, reaper_mark(host, r[i].name, &this), e, &this);
+		int x = take_out(host, &nft, &r[i], &this);
+
+		out[i] = x == 0;
+		keep_first(&first, x, e, &this);
 	}
 	keep_first(&first, reaper_run(host, &this), e, &this);
 	for (size_t i = 0; i < n; i++) {
@@ -68,12 +98,9 @@ int detach_records(struct nl_sock *host, const struct record *r, size_t n, struc
 		int there = link_exists(host, r[i].name, &this);
 
 		keep_first(&first, there, e, &this);
-		if (there != 0)
-			continue;
-		keep_first(&first, release_store(&r[i], &this), e, &this);
-		keep_first(&first, record_delete(r[i].name, &this), e, &this);
-		keep_first(&first, elements_confirm(&nft, &r[i], &this), e, &this);
-		keep_first(&first, policy_confirm(&nft, &r[i], &this), e, &this);
+		/* What could not be taken out is found again by its record. */
+		if (there == 0 && out[i])
+			keep_first(&first, forget(&nft, &r[i], &this), e, &this);
 	}
 	return first;
 }
@@ -181,12 +208,12 @@ static int forget_capabilities(struct nl_sock *host, struct nl_sock *nft, const 
                                struct err *e)
 {
 	struct ip_addr ips[RECORD_IPS_MAX];
-	char owner[ELEMENTS_OWNER_MAX];
+	char owner[OWNER_TEXT_MAX];
 	int r = nft->fd >= 0 ? 0 : nl_open(NETLINK_NETFILTER, nft, e);
 
 	for (size_t i = 0; i < rec->n_ips; i++)
 		ips[i] = rec->ips[i].addr;
-	elements_owner(rec, owner);
+	(void)owner_text(&rec->owner, owner);
 	if (r == 0)
 		r = firewall_take_pods(nft, ips, rec->n_ips, owner, e);
 	return r < 0 ? r
@@ -219,8 +246,8 @@ static int detach_traces(struct nl_sock *host, struct nl_sock *nft, const struct
 }
 
 /* What the record says. 1 if its link was there. */
-static int detach_recorded(struct nl_sock *host, struct nl_sock *nft, const struct record *rec,
-                           struct err *e)
+static int detach_recorded(struct nl_sock *host, struct nl_sock *nft, int *arrival,
+                           const struct record *rec, struct err *e)
 {
 	struct err this;
 	int first = 0, r;
@@ -228,14 +255,19 @@ static int detach_recorded(struct nl_sock *host, struct nl_sock *nft, const stru
 	if (*rec->policy)
 		keep_first(&first, policy_leave(host, rec, &this), e, &this);
 	keep_first(&first, elements_del(nft, rec, &this), e, &this);
-	r = reaper_remove(host, rec->name, &this);
+	r = reaper_mark(host, rec->name, &this);
 	keep_first(&first, r, e, &this);
+	if (*arrival >= 0)
+		(void)close(take_fd(arrival));
+	if (r >= 0)
+		keep_first(&first, reaper_run(host, &this), e, &this);
 	return first < 0 ? first : r;
 }
 
 static int detach_with(struct nl_sock *host, struct nl_sock *nft, const struct request *req,
                        const struct netconf *conf, struct err *e)
 {
+	_cleanup_close_ int arrival = reaper_arrive();
 	char name[IFNAMSIZ];
 	struct record rec;
 	int r, known, limits = 0;
@@ -252,7 +284,9 @@ static int detach_with(struct nl_sock *host, struct nl_sock *nft, const struct r
 	if (r >= 0)
 		r = limits = bandwidth_del_record(host, nft, name, true, e);
 	if (r >= 0)
-		r = known == 0 ? detach_recorded(host, nft, &rec, e) : 0;
+		r = known == 0 ? detach_recorded(host, nft, &arrival, &rec, e) : 0;
+	if (arrival >= 0)
+		(void)close(take_fd(&arrival));
 	if (r == 0 && limits > 0) /* no link of the pod's took its ifb device along */
 		r = reaper_run(host, e);
 	if (r == 0)

@@ -12,11 +12,6 @@
 #include <stdio.h>
 #include <string.h>
 
-void elements_owner(const struct record *r, char ret[static ELEMENTS_OWNER_MAX])
-{
-	(void)snprintf(ret, ELEMENTS_OWNER_MAX, "%s %s %s", r->network, r->container_id, r->ifname);
-}
-
 static bool has_elements(const struct record *r)
 {
 	return r->spoof_check || (r->masquerade && r->n_ips > 0);
@@ -32,10 +27,10 @@ enum change { PUT_IN, TAKE_OUT };
 
 static void fill(struct ruleset_txn *t, const struct record *r, enum change change)
 {
-	char owner[ELEMENTS_OWNER_MAX];
+	char owner[OWNER_TEXT_MAX];
 	uint8_t mac[6];
 
-	elements_owner(r, owner);
+	(void)owner_text(&r->owner, owner);
 	port_mac(r, mac);
 	for (size_t i = 0; r->masquerade && i < r->n_ips; i++) {
 		if (change == PUT_IN)
@@ -75,12 +70,12 @@ static int take_out_singly(struct nl_sock *s, const struct record *r, const char
 /* Puts in what is missing, piece by piece; what is there stays. */
 static int put_in_singly(struct nl_sock *s, const struct record *r, struct err *e)
 {
-	char owner[ELEMENTS_OWNER_MAX];
+	char owner[OWNER_TEXT_MAX];
 	_uninitialized_ struct ruleset_txn t;
 	uint8_t mac[6];
 	int x = 0;
 
-	elements_owner(r, owner);
+	(void)owner_text(&r->owner, owner);
 	for (size_t i = 0; r->masquerade && i < r->n_ips && (x == 0 || x == -EEXIST); i++) {
 		ruleset_begin(&t);
 		ruleset_add_masquerade(&t, &r->ips[i], owner);
@@ -172,7 +167,7 @@ struct restore {
 static int restore_one(const struct record *r, void *arg, struct err *e)
 {
 	struct restore *restore = arg;
-	char owner[ELEMENTS_OWNER_MAX];
+	char owner[OWNER_TEXT_MAX];
 	struct record again;
 	int x;
 
@@ -184,7 +179,7 @@ static int restore_one(const struct record *r, void *arg, struct err *e)
 	restore->n++;
 	if (record_read(r->name, &again, e) != -ENOENT)
 		return 0;
-	elements_owner(r, owner);
+	(void)owner_text(&r->owner, owner);
 	return take_out_singly(restore->nft, r, owner, e);
 }
 
@@ -257,7 +252,7 @@ static int open_nft(struct nl_sock *nft, struct err *e)
 
 int elements_del(struct nl_sock *nft, const struct record *r, struct err *e)
 {
-	char owner[ELEMENTS_OWNER_MAX];
+	char owner[OWNER_TEXT_MAX];
 	int x;
 
 	if (!has_elements(r))
@@ -268,20 +263,20 @@ int elements_del(struct nl_sock *nft, const struct record *r, struct err *e)
 	/* A ready record's elements are its own (see evict_dead()); the slow way is for what is half there. */
 	if (r->ready && commit(nft, r, TAKE_OUT, e) == 0)
 		return 0;
-	elements_owner(r, owner);
+	(void)owner_text(&r->owner, owner);
 	return take_out_singly(nft, r, owner, e);
 }
 
 int elements_confirm(struct nl_sock *nft, const struct record *r, struct err *e)
 {
-	char owner[ELEMENTS_OWNER_MAX];
+	char owner[OWNER_TEXT_MAX];
 	uint8_t mac[6];
 	int x;
 
 	if (!has_elements(r))
 		return 0;
 	x = open_nft(nft, e);
-	elements_owner(r, owner);
+	(void)owner_text(&r->owner, owner);
 	for (size_t i = 0; r->masquerade && x >= 0 && i < r->n_ips; i++)
 		x = ruleset_take_masquerade(nft, &r->ips[i].addr, owner, e);
 	if (x < 0 || !r->spoof_check)
@@ -298,13 +293,13 @@ static int swap_mac(const struct record *r, const uint8_t old[static 6],
                     const uint8_t new[static 6], struct err *e)
 {
 	_cleanup_nl_ struct nl_sock s = { .fd = -1 };
-	char owner[ELEMENTS_OWNER_MAX];
+	char owner[OWNER_TEXT_MAX];
 	_uninitialized_ struct ruleset_txn t;
 	int x = nl_open(NETLINK_NETFILTER, &s, e);
 
 	if (x < 0)
 		return x;
-	elements_owner(r, owner);
+	(void)owner_text(&r->owner, owner);
 	ruleset_begin(&t);
 	ruleset_del_spoof(&t, r->name, old);
 	ruleset_add_spoof(&t, r->name, new, owner);
@@ -321,22 +316,12 @@ static int swap_mac(const struct record *r, const uint8_t old[static 6],
 	return x == -ENOENT ? 0 : x;
 }
 
-int elements_change_mac(const char *name, const uint8_t mac[static 6], struct err *e)
+int elements_change_mac(const struct record *r, const uint8_t old[static 6], struct err *e)
 {
-	uint8_t old[6];
-	struct record r;
-	int x = record_read(name, &r, e);
+	uint8_t mac[6];
 
-	if (x == -ENOENT)
-		return 0;
-	if (x < 0 || !r.spoof_check)
-		return x;
-	port_mac(&r, old);
-	if (memcmp(old, mac, sizeof(old)) == 0)
-		return 0;
-	(void)mac_format(mac, r.mac);
-	x = record_write(&r, e);
-	return x < 0 ? x : swap_mac(&r, old, mac, e);
+	port_mac(r, mac);
+	return r->spoof_check ? swap_mac(r, old, mac, e) : 0;
 }
 
 static int missing(struct err *e, const char *what, const char *which, const char *table, int x)

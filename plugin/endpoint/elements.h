@@ -37,15 +37,8 @@ int elements_restore(struct err *e);
 /* elements_check() - All there, with the right owner? 0, or -ENOENT with code 999 that names what is missing. */
 int elements_check(const struct record *r, struct err *e);
 
-/* elements_change_mac() - The pod of a record sends from another MAC address from now on: its source check follows. 0 also without
- * a record or a source check. */
-int elements_change_mac(const char *name, const uint8_t mac[static 6], struct err *e);
-
-#define ELEMENTS_OWNER_MAX                                                                    \
-	(sizeof(((struct record *)0)->network) + sizeof(((struct record *)0)->container_id) + \
-	 IFNAMSIZ)
-
-/* elements_owner() - The comment of a record's elements: "network container-id ifname", before it is cut. */
-void elements_owner(const struct record *r, char ret[static ELEMENTS_OWNER_MAX]);
+/* elements_change_mac() - The pod sends from another MAC address than @old from now on, as its record says: its source check follows.
+ * 0 also without one. */
+int elements_change_mac(const struct record *r, const uint8_t old[static 6], struct err *e);
 
 #endif

@@ -5,47 +5,28 @@
 #include "endpoint/extra_record.h"
 
 #include "base/cleanup.h"
-#include "base/fs.h"
 #include "base/json.h"
+#include "endpoint/record_folder.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 #define SIZE_MAX_BYTES 65536
 #define VERSION        1
-#define RECORDS_MAX    100000
-#define PATH_LEN       (sizeof(RUN_DIR "/bandwidth/") + IFNAMSIZ)
 
-static const char *const folders[] = {
-	[EXTRA_BANDWIDTH] = RUN_DIR "/bandwidth",
-	[EXTRA_FIREWALL] = RUN_DIR "/firewall",
-};
-
-/* Text fields; those of the other kind are empty and not written. */
-static const struct {
-	const char *key;
-	size_t offset, size;
-} texts[] = {
-#define TEXT(key, member)                                          \
-	{                                                          \
-		key, offsetof(struct extra_record, member),        \
-			sizeof(((struct extra_record *)0)->member) \
-	}
-	TEXT("network", network), TEXT("containerID", container_id),
-	TEXT("ifname", ifname),   TEXT("netns", netns),
-	TEXT("veth", veth),       TEXT("link", link),
-	TEXT("zone", zone),       TEXT("adminChain", admin_chain),
+/* Texts; those of the other kind are empty and not written. */
+static const struct record_text texts[] = {
+	RECORD_TEXT(extra_record, "veth", veth),
+	RECORD_TEXT(extra_record, "link", link),
+	RECORD_TEXT(extra_record, "zone", zone),
+	RECORD_TEXT(extra_record, "adminChain", admin_chain),
 };
 
 static const struct {
 	const char *key;
 	size_t offset;
 } numbers[] = {
-	{ "netnsDev", offsetof(struct extra_record, netns_id.dev) },
-	{ "netnsIno", offsetof(struct extra_record, netns_id.ino) },
 	{ "ingressRate", offsetof(struct extra_record, limits.ingress.rate) },
 	{ "ingressBurst", offsetof(struct extra_record, limits.ingress.burst) },
 	{ "egressRate", offsetof(struct extra_record, limits.egress.rate) },
@@ -55,63 +36,16 @@ static const struct {
 int extra_record_describe(const struct request *req, struct extra_record *ret, struct err *e)
 {
 	struct err ignored;
+	int r;
 
 	*ret = (struct extra_record) { .n_ips = 0 };
-	record_name(req->network, req->container_id, req->ifname, ret->name);
-	if (strlen(req->network) >= sizeof(ret->network) ||
-	    strlen(req->container_id) >= sizeof(ret->container_id) ||
-	    strlen(req->netns) >= sizeof(ret->netns))
-		return err_set(e, CNI_E_CONFIG, ENAMETOOLONG,
-		               "network name, container ID or netns path is too long");
-	(void)snprintf(ret->network, sizeof(ret->network), "%s", req->network);
-	(void)snprintf(ret->container_id, sizeof(ret->container_id), "%s", req->container_id);
-	(void)snprintf(ret->ifname, sizeof(ret->ifname), "%s", req->ifname);
-	(void)snprintf(ret->netns, sizeof(ret->netns), "%s", req->netns);
-	if (*req->netns) {
+	r = owner_describe(req, &ret->owner, e);
+	if (r == 0 && *req->netns) {
 		_cleanup_close_ int fd = netns_open(req->netns, &ret->netns_id, &ignored);
 
 		(void)fd; /* only its identity is wanted */
 	}
-	return 0;
-}
-
-const char *extra_record_owner(const struct extra_record *r, char buf[static EXTRA_OWNER_MAX])
-{
-	(void)snprintf(buf, EXTRA_OWNER_MAX, "%s %s %s", r->network, r->container_id, r->ifname);
-	return buf;
-}
-
-bool extra_record_alive(const struct extra_record *r)
-{
-	return !*r->netns || netns_alive(r->netns, &r->netns_id);
-}
-
-bool extra_record_is_valid(const struct request *req, const struct extra_record *r)
-{
-	const json_t *item;
-	size_t i;
-
-	json_array_foreach(req->valid_attachments, i, item) {
-		if (strcmp(json_string_value(jget(item, "containerID")), r->container_id) == 0 &&
-		    strcmp(json_string_value(jget(item, "ifname")), r->ifname) == 0)
-			return true;
-	}
-	return false;
-}
-
-int extra_names_add(struct extra_names *list, const char *name, struct err *e)
-{
-	if (list->n == list->cap) {
-		size_t cap = list->cap ? list->cap * 2 : 16;
-		char(*v)[IFNAMSIZ] = reallocarray(list->v, cap, sizeof(*v));
-
-		if (!v)
-			return err_sys(e, ENOMEM, "collect records");
-		list->v = v;
-		list->cap = cap;
-	}
-	(void)snprintf(list->v[list->n++], IFNAMSIZ, "%s", name);
-	return 0;
+	return r;
 }
 
 /* Writing */
@@ -131,12 +65,8 @@ static json_t *to_json(enum extra_kind kind, const struct extra_record *r)
 	json_t *doc = json_object();
 	int bad = jset(doc, "v", json_integer(VERSION));
 
-	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-		const char *value = (const char *)r + texts[i].offset;
-
-		if (*value)
-			bad |= jset(doc, texts[i].key, json_string(value));
-	}
+	bad |= owner_put(doc, &r->owner);
+	bad |= record_texts_put(doc, r, texts, ARRAY_SIZE(texts));
 	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
 		uint64_t value = *(const uint64_t *)((const char *)r + numbers[i].offset);
 
@@ -153,38 +83,7 @@ static json_t *to_json(enum extra_kind kind, const struct extra_record *r)
 	return NULL;
 }
 
-int extra_record_write(enum extra_kind kind, const struct extra_record *r, struct err *e)
-{
-	_cleanup_close_ int dir = fs_opendir(folders[kind], 0700, e);
-	_cleanup_free_ char *text = NULL;
-	json_auto_t *doc = NULL;
-
-	if (dir < 0)
-		return dir;
-	doc = to_json(kind, r);
-	if (!doc || jdump(doc, false, &text) < 0)
-		return err_set(e, CNI_E_TRY_AGAIN, ENOMEM,
-		               "record %s/%s: out of memory, or a name that is not UTF-8",
-		               folders[kind], r->name);
-	return fs_replace(dir, r->name, 0600, text, strlen(text), false, e);
-}
-
 /* Reading */
-
-static int texts_from_json(const json_t *doc, struct extra_record *r, struct err *e)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
-		const char *value = "";
-		int x = jget_str(doc, "", texts[i].key, &value, e);
-
-		if (x < 0)
-			return x;
-		if (strlen(value) >= texts[i].size)
-			return err_set(e, CNI_E_INTERNAL, EBADMSG, "%s is too long", texts[i].key);
-		memcpy((char *)r + texts[i].offset, value, strlen(value) + 1);
-	}
-	return *r->network ? 0 : err_set(e, CNI_E_INTERNAL, EBADMSG, "no network");
-}
 
 static int ips_from_json(const json_t *doc, struct extra_record *r, struct err *e)
 {
@@ -209,114 +108,116 @@ static int policy_from_json(const json_t *doc, struct extra_record *r, struct er
 	const char *policy = "";
 	int x = jget_str(doc, "", "ingressPolicy", &policy, e);
 
-	for (int i = FIREWALL_OPEN; i <= FIREWALL_ISOLATED; i++) {
-		if (strcmp(policy, firewall_policy_name((enum firewall_policy)i)) == 0)
+	for (int i = FIREWALL_OPEN; x >= 0 && i <= FIREWALL_ISOLATED; i++) {
+		if (strcmp(policy, firewall_policy_name((enum firewall_policy)i)) == 0) {
 			r->policy = (enum firewall_policy)i;
+			return 0;
+		}
 	}
-	return x;
+	return x < 0 ? x
+	             : err_set(e, CNI_E_INTERNAL, EBADMSG, "ingressPolicy: \"%s\" is none", policy);
 }
 
-static int from_json(const json_t *doc, struct extra_record *r, struct err *e)
+static int limits_from_json(const json_t *doc, struct extra_record *r, struct err *e)
 {
-	int64_t version = 0;
-	int x = jget_int(doc, "", "v", VERSION, VERSION, &version, e);
+	int x = 0;
 
-	if (x >= 0)
-		x = texts_from_json(doc, r, e);
 	for (size_t i = 0; x >= 0 && i < ARRAY_SIZE(numbers); i++) {
 		int64_t value = 0;
 
 		x = jget_int(doc, "", numbers[i].key, 0, INT64_MAX, &value, e);
 		*(uint64_t *)((char *)r + numbers[i].offset) = (uint64_t)value;
 	}
+	return x;
+}
+
+static int common_from_json(const json_t *doc, struct extra_record *r, struct err *e)
+{
+	int64_t version = 0;
+	int x = jget_int(doc, "", "v", VERSION, VERSION, &version, e);
+
 	if (x >= 0)
-		x = policy_from_json(doc, r, e);
+		x = owner_get(doc, &r->owner, e);
+	return x < 0 ? x : record_texts_get(doc, r, texts, ARRAY_SIZE(texts), e);
+}
+
+static int bandwidth_from_json(const json_t *doc, void *record, struct err *e)
+{
+	int x = common_from_json(doc, record, e);
+
 	if (x >= 0)
-		x = ips_from_json(doc, r, e);
+		x = limits_from_json(doc, record, e);
 	return x < 0 ? x : 0;
 }
 
-static int read_at(int dir, enum extra_kind kind, const char *name, struct extra_record *ret,
-                   struct err *e)
+static int firewall_from_json(const json_t *doc, void *record, struct err *e)
 {
-	_cleanup_free_ char *text = NULL;
-	json_auto_t *doc = NULL;
-	struct err mine;
-	ssize_t len = fs_read_all(dir, name, SIZE_MAX_BYTES, &text, &mine);
+	int x = common_from_json(doc, record, e);
 
-	*ret = (struct extra_record) { .n_ips = 0 };
-	(void)snprintf(ret->name, sizeof(ret->name), "%.*s", IFNAMSIZ - 1, name);
-	if (len == -ENOENT)
-		return -ENOENT;
-	if (len < 0) {
-		*e = mine;
-		return (int)len;
+	if (x >= 0)
+		x = policy_from_json(doc, record, e);
+	return x < 0 ? x : ips_from_json(doc, record, e);
+}
+
+/* Files */
+
+#define FOLDER(name, from_json)                                                           \
+	{                                                                                 \
+		RUN_DIR "/" name, SIZE_MAX_BYTES, sizeof(struct extra_record), from_json, \
+			NULL                                                              \
 	}
-	if (jparse(text, (size_t)len, &doc, e) == 0 && from_json(doc, ret, e) == 0)
-		return 0;
-	*ret->network = '\0';
-	/* Damaged is one thing, no memory to read it another: DEL gives up the first. */
-	e->no = e->no == ENOMEM ? ENOMEM : EBADMSG;
-	return err_wrap(e, "record %s/%s", folders[kind], name);
+static const struct record_folder folders[] = {
+	[EXTRA_BANDWIDTH] = FOLDER("bandwidth", bandwidth_from_json),
+	[EXTRA_FIREWALL] = FOLDER("firewall", firewall_from_json),
+};
+
+int extra_record_write(enum extra_kind kind, const struct extra_record *r, struct err *e)
+{
+	json_auto_t *doc = to_json(kind, r);
+
+	return record_folder_write(&folders[kind], r->name, doc, e);
 }
 
 int extra_record_read(enum extra_kind kind, const char *name, struct extra_record *ret,
                       struct err *e)
 {
-	_cleanup_close_ int dir = open(folders[kind], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-
-	if (dir < 0)
-		return errno == ENOENT ? -ENOENT : err_sys(e, errno, "open %s", folders[kind]);
-	return read_at(dir, kind, name, ret, e);
+	return record_folder_read(&folders[kind], name, ret, e);
 }
 
-static const char *path_of(enum extra_kind kind, const char *name, char buf[static PATH_LEN])
+int extra_record_parse(enum extra_kind kind, const char *name, const char *text, size_t len,
+                       struct extra_record *ret, struct err *e)
 {
-	(void)snprintf(buf, PATH_LEN, "%s/%s", folders[kind], name);
-	return buf;
+	return record_folder_parse(&folders[kind], name, text, len, ret, e);
 }
 
 bool extra_record_exists(enum extra_kind kind, const char *name)
 {
-	char path[PATH_LEN];
-
-	return access(path_of(kind, name, path), F_OK) == 0;
+	return record_folder_exists(&folders[kind], name);
 }
 
 int extra_record_delete(enum extra_kind kind, const char *name, struct err *e)
 {
-	char path[PATH_LEN];
-
-	if (unlink(path_of(kind, name, path)) < 0 && errno != ENOENT && errno != ENOTDIR)
-		return err_sys(e, errno, "remove %s", path);
-	return 0;
+	return record_folder_delete(&folders[kind], name, e);
 }
 
-static bool is_record_name(const char *name)
+struct walk {
+	struct extra_record r;
+	int (*fn)(const struct extra_record *r, void *arg, struct err *e);
+	void *arg;
+};
+
+static int visit(void *arg, struct err *e)
 {
-	return strlen(name) == 3 + RECORD_NAME_DIGITS && strncmp(name, "cni", 3) == 0 &&
-	       strspn(name + 3, "0123456789abcdef") == RECORD_NAME_DIGITS;
+	struct walk *w = arg;
+
+	return w->fn(&w->r, w->arg, e);
 }
 
 int extra_record_each(enum extra_kind kind,
                       int (*fn)(const struct extra_record *r, void *arg, struct err *e), void *arg,
                       struct err *e)
 {
-	_cleanup_closedir_ DIR *dir = opendir(folders[kind]);
-	struct dirent *entry;
-	int r = 0;
+	struct walk w = { .fn = fn, .arg = arg };
 
-	if (!dir)
-		return errno == ENOENT ? 0 : err_sys(e, errno, "open %s", folders[kind]);
-	for (unsigned int n = 0; r == 0 && n < RECORDS_MAX && (entry = readdir(dir)); n++) {
-		struct extra_record rec;
-		struct err unreadable;
-
-		if (!is_record_name(entry->d_name))
-			continue;
-		if (read_at(dirfd(dir), kind, entry->d_name, &rec, &unreadable) == -ENOENT)
-			continue;
-		r = fn(&rec, arg, e);
-	}
-	return r;
+	return record_folder_each(&folders[kind], &w.r, visit, &w, e);
 }

@@ -14,18 +14,14 @@
 
 #include "endpoint/bandwidth_conf.h"
 #include "endpoint/firewall_conf.h"
+#include "endpoint/owner.h"
 #include "endpoint/record.h"
 #include "spec/request.h"
 
 enum extra_kind { EXTRA_BANDWIDTH, EXTRA_FIREWALL };
 
 struct extra_record {
-	char name[IFNAMSIZ]; /* as record_name() */
-	char network[256];
-	char container_id[256];
-	char ifname[IFNAMSIZ];
-	char netns[4096];
-	struct netns_id netns_id;
+	OWNER;
 
 	/* Bandwidth. */
 	struct bandwidth_conf limits;
@@ -46,33 +42,27 @@ int extra_record_describe(const struct request *req, struct extra_record *ret, s
 
 /* As record_write() and the others. */
 int extra_record_write(enum extra_kind kind, const struct extra_record *r, struct err *e);
-/* extra_record_read() - -ENOENT WITHOUT filling @e if there is none; -EBADMSG if it cannot be understood. */
+/* extra_record_read() - -ENOENT WITHOUT filling @e if there is none; -EBADMSG if it cannot be understood. On failure only ret->name is
+ * set. */
 int extra_record_read(enum extra_kind kind, const char *name, struct extra_record *ret,
                       struct err *e);
+/* extra_record_parse() - The same of a file's content. */
+int extra_record_parse(enum extra_kind kind, const char *name, const char *text, size_t len,
+                       struct extra_record *ret, struct err *e);
 int extra_record_delete(enum extra_kind kind, const char *name, struct err *e);
-/* extra_record_exists() - Without reading it. */
+/* extra_record_exists() - Without reading it. True also when that cannot be told. */
 bool extra_record_exists(enum extra_kind kind, const char *name);
-/* extra_record_each() - All of a kind; an unreadable one has only its name and network "". */
+/* extra_record_each() - All of a kind; as record_each(). */
 int extra_record_each(enum extra_kind kind,
                       int (*fn)(const struct extra_record *r, void *arg, struct err *e), void *arg,
                       struct err *e);
-/* extra_record_alive() - Does its network namespace still exist? */
-bool extra_record_alive(const struct extra_record *r);
 
-#define EXTRA_OWNER_MAX                                \
-	(sizeof(((struct extra_record *)0)->network) + \
-	 sizeof(((struct extra_record *)0)->container_id) + IFNAMSIZ)
-/* extra_record_owner() - "network container-id ifname", what its kernel objects are marked with; returns buf. */
-const char *extra_record_owner(const struct extra_record *r, char buf[static EXTRA_OWNER_MAX]);
-
-/* A list of names, for work after a walk: the files change under it. */
-struct extra_names {
-	char (*v)[IFNAMSIZ]; /* owned; free() */
-	size_t n, cap;
-};
-int extra_names_add(struct extra_names *list, const char *name, struct err *e);
-
-/* extra_record_is_valid() - Is it in the request's "cni.dev/valid-attachments"? */
-bool extra_record_is_valid(const struct request *req, const struct extra_record *r);
+#define EXTRA_OWNER_MAX OWNER_TEXT_MAX
+/* extra_record_owner() - What its kernel objects are marked with; returns buf. */
+static inline const char *extra_record_owner(const struct extra_record *r,
+                                             char buf[static EXTRA_OWNER_MAX])
+{
+	return owner_text(&r->owner, buf);
+}
 
 #endif

@@ -120,7 +120,7 @@ static int find_other(const struct extra_record *r, void *arg, struct err *e)
 
 	(void)e;
 	if (!*r->network || !*r->zone || strcmp(r->name, other->name) == 0 ||
-	    !extra_record_alive(r))
+	    !owner_alive(&r->owner))
 		return 0;
 	*other = *r;
 	return 1;
@@ -338,7 +338,7 @@ static int restore_one(const struct extra_record *r, void *arg, struct err *e)
 	struct err ignored;
 	int x;
 
-	if (!*r->network || !extra_record_alive(r) || verify(&restore->nft, r, &ignored) == 0)
+	if (!*r->network || !owner_alive(&r->owner) || verify(&restore->nft, r, &ignored) == 0)
 		return 0;
 	x = put_elements(&restore->nft, r, e);
 	if (x == -ENODEV) /* the pod's link is gone: its DEL is under way or to come */
@@ -358,7 +358,7 @@ static int restore_one(const struct extra_record *r, void *arg, struct err *e)
 static int any_live(const struct extra_record *r, void *arg, struct err *e)
 {
 	(void)arg, (void)e;
-	return *r->network && extra_record_alive(r);
+	return *r->network && owner_alive(&r->owner);
 }
 
 int firewall_restore(struct err *e)

@@ -6,7 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/json.h"
-#include "base/log.h"
+#include "endpoint/garbage.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -72,38 +72,21 @@ static int collect_pods(const char *owner, void *arg, struct err *e)
 
 /* Records */
 
-static int remove_all(const struct extra_names *list, struct err *e)
+static int remove_one(const char *name, void *arg, struct err *e)
 {
-	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
-	struct err this;
-	int first = 0;
-
-	for (size_t i = 0; i < list->n; i++) {
-		int r = firewall_del_record(&nft, list->v[i], &this);
-
-		if (r >= 0)
-			continue;
-		log_error("firewall of %s: %s", list->v[i], this.msg);
-		if (first == 0) {
-			first = r;
-			*e = this;
-		}
-	}
-	return first;
+	return firewall_del_record(arg, name, e);
 }
 
-struct gc {
-	const struct request *req;
-	struct extra_names list;
-};
+static int remove_all(const struct garbage_names *list, struct err *e)
+{
+	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
+
+	return garbage_remove(list, "firewall", remove_one, &nft, e);
+}
 
 static int collect_records(const struct extra_record *r, void *arg, struct err *e)
 {
-	struct gc *gc = arg;
-
-	if (strcmp(r->network, gc->req->network) != 0 || extra_record_is_valid(gc->req, r))
-		return 0;
-	return extra_names_add(&gc->list, r->name, e);
+	return garbage_collect_invalid(arg, &r->owner, e);
 }
 
 static int gc_elements(const struct request *req, struct err *e)
@@ -124,48 +107,22 @@ static int gc_elements(const struct request *req, struct err *e)
 
 int firewall_gc(const struct request *req, struct err *e)
 {
-	struct gc gc = { .req = req };
-	int r;
+	struct garbage_invalid g = { .req = req };
+	int r = garbage_need_list(req, "pod", e);
 
-	if (!req->valid_attachments)
-		return err_set(
-			e, CNI_E_CONFIG, 0,
-			"cni.dev/valid-attachments: missing; GC without a list would remove every pod of network \"%s\"",
-			req->network);
-	r = extra_record_each(EXTRA_FIREWALL, collect_records, &gc, e);
 	if (r == 0)
-		r = remove_all(&gc.list, e);
-	free(gc.list.v);
+		r = extra_record_each(EXTRA_FIREWALL, collect_records, &g, e);
+	if (r == 0)
+		r = remove_all(&g.names, e);
+	free(g.names.v);
 	return r < 0 ? r : gc_elements(req, e);
 }
 
 /* The sweep */
 
-struct sweep {
-	gc_seen_fn seen;
-	void *arg;
-	int n;
-	struct extra_names dead;
-};
-
-static void tell(struct sweep *s, const char *why, const char *what)
-{
-	s->n++;
-	if (s->seen)
-		s->seen(what, why, s->arg);
-}
-
 static int collect_dead(const struct extra_record *r, void *arg, struct err *e)
 {
-	struct sweep *s = arg;
-	char what[768];
-
-	if (*r->network && extra_record_alive(r))
-		return 0;
-	(void)snprintf(what, sizeof(what), "firewall %s %s %s %s", r->name, r->network,
-	               r->container_id, r->ifname);
-	tell(s, *r->network ? "its network namespace is gone" : "its record cannot be read", what);
-	return extra_names_add(&s->dead, r->name, e);
+	return garbage_collect_dead(arg, "firewall", &r->owner, e);
 }
 
 static int clear_recorded(const struct extra_record *r, void *arg, struct err *e)
@@ -188,7 +145,7 @@ static int clear_recorded(const struct extra_record *r, void *arg, struct err *e
 }
 
 /* Elements first, then records: an ADD writes its record before its elements. */
-static int sweep_orphans(struct sweep *s, bool dry_run, struct err *e)
+static int sweep_orphans(struct garbage_report *report, bool dry_run, struct err *e)
 {
 	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
 	_cleanup_free_ struct garbage *g = calloc(1, sizeof(*g));
@@ -204,7 +161,7 @@ static int sweep_orphans(struct sweep *s, bool dry_run, struct err *e)
 		r = extra_record_each(EXTRA_FIREWALL, clear_recorded, g, e);
 	for (size_t i = 0; r >= 0 && i < g->n; i++) {
 		(void)snprintf(what, sizeof(what), "firewall (%s)", g->owners[i]);
-		tell(s, "no record has it", what);
+		garbage_tell(report, what, "no record has it");
 		if (!dry_run)
 			r = firewall_take_owner(&nft, g->owners[i], e);
 	}
@@ -213,13 +170,13 @@ static int sweep_orphans(struct sweep *s, bool dry_run, struct err *e)
 
 int firewall_sweep(bool dry_run, gc_seen_fn seen, void *arg, struct err *e)
 {
-	struct sweep s = { .seen = seen, .arg = arg };
-	int r = extra_record_each(EXTRA_FIREWALL, collect_dead, &s, e);
+	struct garbage_dead dead = { .report = { .seen = seen, .arg = arg } };
+	int r = extra_record_each(EXTRA_FIREWALL, collect_dead, &dead, e);
 
 	if (r == 0 && !dry_run)
-		r = remove_all(&s.dead, e);
-	free(s.dead.v);
+		r = remove_all(&dead.names, e);
+	free(dead.names.v);
 	if (r >= 0)
-		r = sweep_orphans(&s, dry_run, e);
-	return r < 0 ? r : s.n;
+		r = sweep_orphans(&dead.report, dry_run, e);
+	return r < 0 ? r : dead.report.n;
 }

@@ -6,37 +6,13 @@
 
 #include "base/log.h"
 #include "endpoint/detach.h"
+#include "endpoint/garbage.h"
 #include "endpoint/ipam.h"
 #include "endpoint/netconf.h"
 #include "endpoint/record_list.h"
 
 #include <errno.h>
 #include <string.h>
-
-/* Its elements were validated with the request. */
-static int check_list(const struct request *req, struct err *e)
-{
-	if (!req->valid_attachments)
-		return err_set(
-			e, CNI_E_CONFIG, 0,
-			"cni.dev/valid-attachments: missing; GC without a list would remove every "
-			"attachment of network \"%s\"",
-			req->network);
-	return 0;
-}
-
-static bool is_valid(const struct request *req, const struct record *r)
-{
-	const json_t *item;
-	size_t i;
-
-	json_array_foreach(req->valid_attachments, i, item) {
-		if (strcmp(json_string_value(jget(item, "containerID")), r->container_id) == 0 &&
-		    strcmp(json_string_value(jget(item, "ifname")), r->ifname) == 0)
-			return true;
-	}
-	return false;
-}
 
 struct collect {
 	const struct request *req;
@@ -47,7 +23,7 @@ static int collect(const struct record *r, void *arg, struct err *e)
 {
 	struct collect *c = arg;
 
-	if (strcmp(r->network, c->req->network) != 0 || is_valid(c->req, r))
+	if (strcmp(r->network, c->req->network) != 0 || owner_is_valid(c->req, &r->owner))
 		return 0;
 	return record_list_add(&c->list, r, e);
 }
@@ -74,7 +50,7 @@ int gc(const struct request *req, struct err *e)
 
 	if (netconf_parse(req, &conf, e) < 0)
 		log_warn("GC goes on with an invalid configuration: %s", e->msg);
-	r = check_list(req, e);
+	r = garbage_need_list(req, "attachment", e);
 	if (r < 0)
 		return r;
 	first = remove_invalid(req, e);

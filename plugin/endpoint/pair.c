@@ -137,8 +137,8 @@ int pair_route_ptp(struct attachment *a, struct err *e)
 	int r = 0;
 
 	nl_batch_init(&b);
-	for (size_t i = 0; i < a->res.n_ips; i++) {
-		const struct result_ip *ip = &a->res.ips[i];
+	for (size_t i = 0; i < a->res->n_ips; i++) {
+		const struct result_ip *ip = &a->res->ips[i];
 		struct ip_prefix gw = prefix_host(&ip->gateway);
 		struct route_spec pod = {
 			.dst = prefix_host(&ip->address.addr),
@@ -147,7 +147,7 @@ int pair_route_ptp(struct attachment *a, struct err *e)
 		};
 
 		/* Two addresses of a family usually share their gateway. */
-		if (i == 0 || !ip_eq(&ip->gateway, &a->res.ips[i - 1].gateway))
+		if (i == 0 || !ip_eq(&ip->gateway, &a->res->ips[i - 1].gateway))
 			address_add_msg(&b, index, &gw, false, false);
 		route_add_msg(&b, &pod, false);
 		if (r == 0)

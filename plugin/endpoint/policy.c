@@ -164,9 +164,13 @@ static int judge_anew(const struct attachment *a, const struct entry *n, struct 
 /* With everything open. */
 static int put_in(struct attachment *a, struct entry *n, struct endpoint_slot slot, struct err *e)
 {
+	const int ifindex = link_index(&a->host, a->rec.name);
 	int r;
 
-	n->ep = policy_endpoint(&a->rec, link_index(&a->host, a->rec.name),
+	if (!ifindex)
+		return err_set(e, CNI_E_TRY_AGAIN, ENODEV, "interface %s cannot be found",
+		               a->rec.name);
+	n->ep = policy_endpoint(&a->rec, ifindex,
 	                        a->conf.mode == MODE_BRIDGE ? a->bridge.mac : NULL);
 	if (a->conf.has_limits)
 		n->ep.flags |= ENDPOINT_SHAPED;
@@ -389,6 +393,9 @@ static int check_endpoint(const struct datapath *d, const struct in6 *key, const
 		return check_failed(e, what, "an endpoint of this pod", "another's");
 	if (memcmp(ep.mac, expected->mac, sizeof(ep.mac)) != 0)
 		return check_failed(e, what, "an endpoint with the pod's MAC address", "another");
+	if ((ep.flags ^ expected->flags) & ENDPOINT_SHAPED)
+		return check_failed(e, what, "an endpoint that knows of the pod's limits",
+		                    "another");
 	found = &ep.slot[parity];
 	if (found->class != want->class || found->ingress != want->ingress ||
 	    found->egress != want->egress)

@@ -304,9 +304,26 @@ int policy_nft_prepare(struct policy_nft *n, enum policy_place place, struct nl_
 	return r < 0 ? r : take_vanished(n, pods, n_pods, e);
 }
 
+/* The kernel's answer may have got lost, not what it was about: by what is in force now. Who cannot tell empties neither side:
+ * that in force, empty, would judge nothing. */
+static int switch_side(struct policy_nft *n, struct err *e)
+{
+	_cleanup_nl_ struct nl_sock again = { .fd = -1 };
+	struct err ignored;
+	int r = ruleset_policy_switch(&n->nft, n->place, n->side, e), found;
+
+	if (r == 0)
+		return 0;
+	found = nl_open(NETLINK_NETFILTER, &again, &ignored);
+	if (found == 0)
+		found = ruleset_policy_side(&again, n->place, &ignored);
+	n->prepared = found >= 0;
+	return found == (int)n->side ? 0 : r;
+}
+
 int policy_nft_commit(struct policy_nft *n, struct err *e)
 {
-	int r = ruleset_policy_switch(&n->nft, n->place, n->side, e);
+	int r = switch_side(n, e);
 
 	if (r < 0)
 		return r;
@@ -372,6 +389,16 @@ int policy_nft_leave(struct nl_sock *nft, const struct record *r, struct err *e)
 	if (x == 0)
 		x = ruleset_policy_take_pod(nft, POLICY_FORWARD, &p, e);
 	return x < 0 ? x : 0;
+}
+
+int policy_nft_change_mac(const struct record *r, const uint8_t old[static 6], struct err *e)
+{
+	const struct policy_nft_pod pod = policy_nft_pod(r, &(const struct pod_verdict) { 0 });
+	const struct policy_pod p = rule_pod(&pod);
+	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
+	int x = nl_open(NETLINK_NETFILTER, &nft, e);
+
+	return x < 0 ? x : ruleset_policy_change_mac(&nft, &p, old, e);
 }
 
 static int check_tables(struct nl_sock *nft, enum policy_place place, struct nl_sock *route,

@@ -80,6 +80,8 @@ int policy_nft_enter(enum policy_place place, const struct policy_nft_pod *pod, 
 /* policy_nft_leave() - DEL, and once more when the record is gone. 0 also if there is nothing.
  * @nft:	as for elements_del() */
 int policy_nft_leave(struct nl_sock *nft, const struct record *r, struct err *e);
+/* policy_nft_change_mac() - The pod's source check: it sends from the MAC address of its record from now on, not from @old. */
+int policy_nft_change_mac(const struct record *r, const uint8_t old[static 6], struct err *e);
 /* policy_nft_check() - In force, complete, and the pod judged as it should be? 0, or -errno with what is wrong. */
 int policy_nft_check(enum policy_place place, struct nl_sock *route,
                      const struct policy_nft_pod *pod, struct err *e);

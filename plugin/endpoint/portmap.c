@@ -24,17 +24,7 @@
 static int describe(const struct request *req, struct portmap_record *r, struct err *e)
 {
 	*r = (struct portmap_record) { .v = NULL };
-	record_name(req->network, req->container_id, req->ifname, r->name);
-	if (strlen(req->network) >= sizeof(r->network) ||
-	    strlen(req->container_id) >= sizeof(r->container_id) ||
-	    strlen(req->netns) >= sizeof(r->netns))
-		return err_set(e, CNI_E_CONFIG, ENAMETOOLONG,
-		               "network name, container ID or netns path is too long");
-	(void)snprintf(r->network, sizeof(r->network), "%s", req->network);
-	(void)snprintf(r->container_id, sizeof(r->container_id), "%s", req->container_id);
-	(void)snprintf(r->ifname, sizeof(r->ifname), "%s", req->ifname);
-	(void)snprintf(r->netns, sizeof(r->netns), "%s", req->netns);
-	return 0;
+	return owner_describe(req, &r->owner, e);
 }
 
 /* A mapping for one of the pod's addresses; none if it is for the other family. */

@@ -64,7 +64,7 @@ static int match_owner(const struct portmap_record *r, void *arg, struct err *e)
 	if (!*r->network || strncmp(owner, o->owner, RULESET_COMMENT_MAX) != 0)
 		return 0;
 	o->known = true;
-	o->alive = portmap_record_alive(r);
+	o->alive = owner_alive(&r->owner);
 	memcpy(o->name, r->name, sizeof(o->name));
 	memcpy(o->container_id, r->container_id, sizeof(o->container_id));
 	memcpy(o->ifname, r->ifname, sizeof(o->ifname));
@@ -185,7 +185,7 @@ static int put_live(const struct portmap_record *r, void *arg, struct err *e)
 	int x;
 
 	if (!*r->network || (all->except && strcmp(r->name, all->except) == 0) ||
-	    !portmap_record_alive(r))
+	    !owner_alive(&r->owner))
 		return 0;
 	x = put(all->s, r, e);
 	if (x == -EEXIST)

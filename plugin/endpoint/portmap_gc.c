@@ -2,8 +2,8 @@
 /*
  * portmap_gc.c - host ports that nobody takes back by DEL: restore, GC, the sweep
  */
-#include "base/json.h"
-#include "base/log.h"
+#include "base/cleanup.h"
+#include "endpoint/garbage.h"
 #include "endpoint/portmap.h"
 #include "endpoint/portmap_elements.h"
 #include "endpoint/portmap_record.h"
@@ -20,7 +20,7 @@
 static int any_live(const struct portmap_record *r, void *arg, struct err *e)
 {
 	(void)arg, (void)e;
-	return *r->network && r->n > 0 && portmap_record_alive(r);
+	return *r->network && r->n > 0 && owner_alive(&r->owner);
 }
 
 int portmap_restore(struct err *e)
@@ -44,121 +44,49 @@ int portmap_restore(struct err *e)
 
 /* GC of one network */
 
-struct name_list {
-	char (*v)[IFNAMSIZ];
-	size_t n, cap;
-};
-
-static int remember(struct name_list *list, const char *name, struct err *e)
+static int remove_one(const char *name, void *arg, struct err *e)
 {
-	if (list->n == list->cap) {
-		size_t cap = list->cap ? list->cap * 2 : 16;
-		char(*v)[IFNAMSIZ] = reallocarray(list->v, cap, sizeof(*v));
-
-		if (!v)
-			return err_sys(e, ENOMEM, "collect records of host ports");
-		list->v = v;
-		list->cap = cap;
-	}
-	memcpy(list->v[list->n++], name, IFNAMSIZ);
-	return 0;
+	return portmap_del_record(arg, name, e);
 }
 
-/* All of them; the first failure is returned. */
-static int remove_all(const struct name_list *list, struct err *e)
+static int remove_all(const struct garbage_names *list, struct err *e)
 {
 	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
-	struct err this;
-	int first = 0;
 
-	for (size_t i = 0; i < list->n; i++) {
-		int r = portmap_del_record(&nft, list->v[i], &this);
-
-		if (r >= 0)
-			continue;
-		log_error("host ports of %s: %s", list->v[i], this.msg);
-		if (first == 0) {
-			first = r;
-			*e = this;
-		}
-	}
-	return first;
-}
-
-struct gc {
-	const struct request *req;
-	struct name_list list;
-};
-
-static bool is_valid(const struct request *req, const struct portmap_record *r)
-{
-	const json_t *item;
-	size_t i;
-
-	json_array_foreach(req->valid_attachments, i, item) {
-		if (strcmp(json_string_value(jget(item, "containerID")), r->container_id) == 0 &&
-		    strcmp(json_string_value(jget(item, "ifname")), r->ifname) == 0)
-			return true;
-	}
-	return false;
+	return garbage_remove(list, "host ports", remove_one, &nft, e);
 }
 
 static int collect_invalid(const struct portmap_record *r, void *arg, struct err *e)
 {
-	struct gc *gc = arg;
-
-	if (strcmp(r->network, gc->req->network) != 0 || is_valid(gc->req, r))
-		return 0;
-	return remember(&gc->list, r->name, e);
+	return garbage_collect_invalid(arg, &r->owner, e);
 }
 
 int portmap_gc(const struct request *req, struct err *e)
 {
-	struct gc gc = { .req = req };
-	int r;
+	struct garbage_invalid g = { .req = req };
+	int r = garbage_need_list(req, "host port", e);
 
-	if (!req->valid_attachments)
-		return err_set(
-			e, CNI_E_CONFIG, 0,
-			"cni.dev/valid-attachments: missing; GC without a list would remove every "
-			"host port of network \"%s\"",
-			req->network);
-	r = portmap_record_each(collect_invalid, &gc, e);
 	if (r == 0)
-		r = remove_all(&gc.list, e);
-	free(gc.list.v);
+		r = portmap_record_each(collect_invalid, &g, e);
+	if (r == 0)
+		r = remove_all(&g.names, e);
+	free(g.names.v);
 	return r;
 }
 
 /* The sweep */
 
 struct sweep {
-	gc_seen_fn seen;
-	void *arg;
-	int n;
-	struct name_list dead;
+	struct garbage_dead dead;
 	struct portmap_record *orphan; /* its ports; every element may have another owner */
 	char (*owners)[RULESET_COMMENT_MAX + 1];
 };
 
-static void tell(struct sweep *s, const char *why, const char *what)
-{
-	s->n++;
-	if (s->seen)
-		s->seen(what, why, s->arg);
-}
-
 static int collect_dead(const struct portmap_record *r, void *arg, struct err *e)
 {
 	struct sweep *s = arg;
-	char what[768];
 
-	if (*r->network && portmap_record_alive(r))
-		return 0;
-	(void)snprintf(what, sizeof(what), "host ports %s %s %s %s", r->name, r->network,
-	               r->container_id, r->ifname);
-	tell(s, *r->network ? "its network namespace is gone" : "its record cannot be read", what);
-	return remember(&s->dead, r->name, e);
+	return garbage_collect_dead(&s->dead, "host ports", &r->owner, e);
 }
 
 /* An element of the maps: does its owner's record have it? */
@@ -203,7 +131,7 @@ static int collect_orphan(const struct hostport *hp, const char *owner, void *ar
 		return r < 0 ? r : 0;
 	(void)snprintf(what, sizeof(what), "host port %s (%s)", port_describe(hp, port),
 	               suspect.owner);
-	tell(s, "no record has it", what);
+	garbage_tell(&s->dead.report, what, "no record has it");
 	memcpy(s->owners[s->orphan->n], suspect.owner, sizeof(suspect.owner));
 	s->orphan->v[s->orphan->n++] = *hp;
 	return 0;
@@ -235,12 +163,12 @@ static int sweep_orphans(struct sweep *s, bool dry_run, struct err *e)
 
 int portmap_sweep(bool dry_run, gc_seen_fn seen, void *arg, struct err *e)
 {
-	struct sweep s = { .seen = seen, .arg = arg };
+	struct sweep s = { .dead.report = { .seen = seen, .arg = arg } };
 	int lock, r = portmap_record_each(collect_dead, &s, e);
 
 	if (r == 0 && !dry_run)
-		r = remove_all(&s.dead, e);
-	free(s.dead.v);
+		r = remove_all(&s.dead.names, e);
+	free(s.dead.names.v);
 	if (r < 0)
 		return r;
 	lock = portmap_record_lock(e);
@@ -248,5 +176,5 @@ int portmap_sweep(bool dry_run, gc_seen_fn seen, void *arg, struct err *e)
 		return lock;
 	r = sweep_orphans(&s, dry_run, e);
 	(void)close(lock);
-	return r < 0 ? r : s.n;
+	return r < 0 ? r : s.dead.report.n;
 }

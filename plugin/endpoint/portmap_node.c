@@ -32,8 +32,11 @@ static int localnet_key(struct nl_sock *s, const struct ip_addr *pod, char *ret,
 	*ret = '\0';
 	if (r < 0)
 		return err_wrap(e, "unable to enable route_localnet");
-	if (route.type == RTN_UNICAST && if_indextoname((unsigned int)route.ifindex, link))
-		(void)snprintf(ret, cap, "net/ipv4/conf/%s/route_localnet", link);
+	if (route.type != RTN_UNICAST)
+		return 0;
+	if (!if_indextoname((unsigned int)route.ifindex, link))
+		return err_sys(e, errno, "unable to enable route_localnet: the way to a pod");
+	(void)snprintf(ret, cap, "net/ipv4/conf/%s/route_localnet", link);
 	return 0;
 }
 

@@ -15,18 +15,14 @@
 #ifndef CNIDA_ENDPOINT_PORTMAP_RECORD_H
 #define CNIDA_ENDPOINT_PORTMAP_RECORD_H
 
+#include "endpoint/owner.h"
 #include "endpoint/record.h"
 #include "kernel/ruleset_portmap.h"
 
 #define PORTMAP_DIR RUN_DIR "/hostports"
 
 struct portmap_record {
-	char name[IFNAMSIZ]; /* as record_name() */
-	char network[256];
-	char container_id[256];
-	char ifname[IFNAMSIZ];
-	char netns[4096];
-	struct netns_id netns_id;
+	OWNER;
 	enum hostport_snat snat;
 	struct hostport *v; /* owned, sorted by hostport_cmp() */
 	size_t n;
@@ -42,19 +38,18 @@ int portmap_record_lock(struct err *e);
 int portmap_record_write(const struct portmap_record *r, struct err *e);
 int portmap_record_read(const char *name, struct portmap_record *ret, struct err *e);
 int portmap_record_delete(const char *name, struct err *e);
-/* portmap_record_exists() - Without reading it. */
+/* portmap_record_exists() - Without reading it. True also when that cannot be told. */
 bool portmap_record_exists(const char *name);
-/* portmap_record_each() - All of them; an unreadable one has only its name and network "". */
+/* portmap_record_each() - All of them; as record_each(). */
 int portmap_record_each(int (*fn)(const struct portmap_record *r, void *arg, struct err *e),
                         void *arg, struct err *e);
-/* portmap_record_alive() - Does its network namespace still exist? */
-bool portmap_record_alive(const struct portmap_record *r);
 
-#define PORTMAP_OWNER_MAX                                \
-	(sizeof(((struct portmap_record *)0)->network) + \
-	 sizeof(((struct portmap_record *)0)->container_id) + IFNAMSIZ)
-/* portmap_record_owner() - The comment of its elements: "network container-id ifname"; returns buf. */
-const char *portmap_record_owner(const struct portmap_record *r,
-                                 char buf[static PORTMAP_OWNER_MAX]);
+#define PORTMAP_OWNER_MAX OWNER_TEXT_MAX
+/* portmap_record_owner() - The comment of its elements; returns buf. */
+static inline const char *portmap_record_owner(const struct portmap_record *r,
+                                               char buf[static PORTMAP_OWNER_MAX])
+{
+	return owner_text(&r->owner, buf);
+}
 
 #endif

@@ -7,9 +7,13 @@
  * wait for the kernel's rtnetlink mutex, whose queue is in order: while one removal runs, all DELs that come meanwhile
  * queue up to mark their links, and the first of them to ask for a removal then takes all of them at once; the others
  * find the group empty. No lock of ours is needed, and the grace period that the kernel waits for after it gave the mutex
- * back overlaps with the next group's work. Everyone returns only when its own link is gone. Between the two requests a
- * DEL gives way to processes that could run: those that are about to mark do so, and only one of them all waits for
- * the grace period (50 removals by 16 callers: 120 ms without, 80 to 105 ms with it).
+ * back overlaps with the next group's work. Everyone returns only when its own link is gone.
+ *
+ * Whoever asks for a removal waits for a grace period, and while it does its caller starts no other DEL. So as few as
+ * possible should: a DEL that has marked lets those go first that are on the way. They say so by a shared lock on
+ * /run/cnida/removals.lock from their start until they have marked (reaper_arrive()); one who gets it exclusively knows that
+ * nobody is. A DEL that dies gives its lock back by that, one that is stopped is waited for 100 ms at most, and
+ * without the lock everything works as well, only slower.
  *
  * A link whose DEL was killed in between stays in the group and goes with the next one.
  */
@@ -21,6 +25,10 @@
 
 /* The reserved group: "cnid" in ASCII. Group 0 is everybody's, small numbers are administrators'. */
 #define REAPER_GROUP 0x636e6964U
+
+/* reaper_arrive() - About to mark a link: the descriptor is to be closed once it is marked, before reaper_run() or reaper_remove(). -1 if
+ * there is no such lock. */
+int reaper_arrive(void);
 
 /* reaper_remove() - Remove one link of the node's namespace by name, together with whatever else waits. 1 if it was there,
  * 0 if it was not, or -errno. */

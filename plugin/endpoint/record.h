@@ -14,9 +14,8 @@
 
 #include "base/err.h"
 #include "base/ip.h"
-#include "kernel/netns.h"
+#include "endpoint/owner.h"
 
-#include <net/if.h>
 #include <stdbool.h>
 
 #define RUN_DIR            "/run/cnida"
@@ -25,14 +24,9 @@
 #define RECORD_IPS_MAX     32
 
 struct record {
-	char name[IFNAMSIZ]; /* "cni" + 11 hex: host veth and file name */
-	bool ready;          /* ADD is done */
-	char network[256];
-	char container_id[256];
-	char ifname[IFNAMSIZ];
+	OWNER;         /* its name is that of the host veth too */
+	bool ready;    /* ADD is done */
 	char type[32]; /* CNI type: "bridge", "ptp", "cnida" */
-	char netns[4096];
-	struct netns_id netns_id;
 	char bridge[IFNAMSIZ]; /* "" for ptp */
 	char host_mac[18], mac[18];
 	struct ip_prefix ips[RECORD_IPS_MAX];
@@ -58,7 +52,8 @@ int record_mark_ready(const char *name, struct err *e);
 int record_read(const char *name, struct record *ret, struct err *e);
 /* record_delete() - 0 also if there is none. */
 int record_delete(const char *name, struct err *e);
-/* record_each() - All records; an unreadable one is passed with only its name set and network "". Slow path. */
+/* record_each() - All records; a damaged one is passed with only its name set and network "". One that cannot be read at this
+ * moment (no memory, no descriptors) ends the walk: -errno. Slow path. */
 int record_each(int (*fn)(const struct record *r, void *arg, struct err *e), void *arg,
                 struct err *e);
 /* record_alive() - Does the network namespace still exist? (Records without a namespace are alive.) */

@@ -18,25 +18,27 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#define NOTES_DIR RUN_DIR "/tables"
+
 /* By enum ruleset_table. */
 static const char *const notes[RULESET_TABLES] = {
-	[RULESET_INET] = "table.inet",         [RULESET_BRIDGE] = "table.bridge",
-	[RULESET_NETDEV] = "table.netdev",     [RULESET_HOSTPORT] = "table.hostport",
-	[RULESET_FIREWALL] = "table.firewall",
+	[RULESET_INET] = "inet",         [RULESET_BRIDGE] = "bridge",
+	[RULESET_NETDEV] = "netdev",     [RULESET_HOSTPORT] = "hostport",
+	[RULESET_FIREWALL] = "firewall",
 };
 
 static bool is_noted(enum ruleset_table table)
 {
 	char path[64];
 
-	(void)snprintf(path, sizeof(path), RUN_DIR "/%s", notes[table]);
+	(void)snprintf(path, sizeof(path), NOTES_DIR "/%s", notes[table]);
 	return access(path, F_OK) == 0;
 }
 
 void restore_note(enum ruleset_table table)
 {
 	struct err e;
-	_cleanup_close_ int dir = fs_opendir(RUN_DIR, 0755, &e);
+	_cleanup_close_ int dir = fs_opendir(NOTES_DIR, 0755, &e);
 
 	if (dir < 0 || fs_write(dir, notes[table], 0600, "", 0, &e) < 0)
 		log_warn("%s", e.msg);
@@ -46,7 +48,7 @@ void restore_forget(enum ruleset_table table)
 {
 	char path[64];
 
-	(void)snprintf(path, sizeof(path), RUN_DIR "/%s", notes[table]);
+	(void)snprintf(path, sizeof(path), NOTES_DIR "/%s", notes[table]);
 	(void)unlink(path);
 }
 
@@ -115,6 +117,9 @@ void restore_if_flushed(void)
 	size_t i = 0;
 	int there;
 
+	/* Most nodes without masquerading never made one. */
+	if (access(NOTES_DIR, F_OK) < 0)
+		return;
 	while (i < RULESET_TABLES && !is_noted((enum ruleset_table)i))
 		i++;
 	if (i == RULESET_TABLES)

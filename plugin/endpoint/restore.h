@@ -6,7 +6,7 @@
  * missing that was there puts back what the records of live pods say: an ADD that needs the table, an ADD that needs
  * none (see restore_if_flushed()), `cnida gc`.
  *
- * That a table was made on this boot is noted as an empty file in /run/cnida: a missing table without it is one that
+ * That a table was made on this boot is noted as an empty file in /run/cnida/tables: a missing table without it is one that
  * nobody needs.
  */
 #ifndef CNIDA_ENDPOINT_RESTORE_H

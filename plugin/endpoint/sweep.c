@@ -7,6 +7,7 @@
 #include "endpoint/bandwidth.h"
 #include "endpoint/detach.h"
 #include "endpoint/firewall.h"
+#include "endpoint/garbage.h"
 #include "endpoint/gc.h"
 #include "endpoint/ipam.h"
 #include "endpoint/policy.h"
@@ -23,21 +24,12 @@
 
 struct sweep {
 	bool dry_run;
-	gc_seen_fn seen;
-	void *arg;
-	int n;
+	struct garbage_report report;
 	struct record_list dead;
 	struct record_list alive;
 	bool unreadable; /* a live attachment whose record cannot be read: nobody knows its addresses */
 	const char *network; /* of the store that is being swept */
 };
-
-static void tell(struct sweep *s, const char *why, const char *what)
-{
-	s->n++;
-	if (s->seen)
-		s->seen(what, why, s->arg);
-}
 
 static int sort_record(const struct record *r, void *arg, struct err *e)
 {
@@ -53,7 +45,8 @@ static int sort_record(const struct record *r, void *arg, struct err *e)
 	}
 	(void)snprintf(what, sizeof(what), "attachment %s %s %s %s", r->name, r->network,
 	               r->container_id, r->ifname);
-	tell(s, *r->network ? "its network namespace is gone" : "its record cannot be read", what);
+	garbage_tell(&s->report, what,
+	             *r->network ? "its network namespace is gone" : "its record cannot be read");
 	return record_list_add(&s->dead, r, e);
 }
 
@@ -110,7 +103,7 @@ static void seen_address(const struct store_entry *entry, const char *why, void 
 		return;
 	(void)snprintf(what, sizeof(what), "address %s of %s %s", ip_format(&entry->addr, addr),
 	               *entry->container_id ? entry->container_id : "nobody", entry->ifname);
-	tell(s, why, what);
+	garbage_tell(&s->report, what, why);
 }
 
 static int sweep_store(struct sweep *s, const char *data_dir, const char *network, struct err *e)
@@ -213,7 +206,7 @@ static int remove_orphans(struct sweep *s, struct nl_sock *nft, const struct orp
 
 		(void)snprintf(what, sizeof(what), "masquerade of %s (%s)",
 		               prefix_format(&o->v[i].pod, text), o->v[i].owner);
-		tell(s, "no attachment has the address", what);
+		garbage_tell(&s->report, what, "no attachment has the address");
 		if (s->dry_run)
 			continue;
 		ruleset_begin(&txn);
@@ -254,18 +247,18 @@ static int sweep_capabilities(struct sweep *s, struct err *e)
 		                                policy_sweep };
 
 	for (size_t i = 0; i < ARRAY_SIZE(sweeps); i++) {
-		int r = sweeps[i](s->dry_run, s->seen, s->arg, e);
+		int r = sweeps[i](s->dry_run, s->report.seen, s->report.arg, e);
 
 		if (r < 0)
 			return r;
-		s->n += r;
+		s->report.n += r;
 	}
 	return 0;
 }
 
 int gc_sweep(const char *data_dir, bool dry_run, gc_seen_fn seen, void *arg, struct err *e)
 {
-	struct sweep s = { .dry_run = dry_run, .seen = seen, .arg = arg };
+	struct sweep s = { .dry_run = dry_run, .report = { .seen = seen, .arg = arg } };
 	int r = sweep_records(&s, e);
 
 	if (r >= 0)
@@ -278,5 +271,5 @@ int gc_sweep(const char *data_dir, bool dry_run, gc_seen_fn seen, void *arg, str
 		r = restore_all(e);
 	record_list_free(&s.dead);
 	record_list_free(&s.alive);
-	return r < 0 ? r : s.n;
+	return r < 0 ? r : s.report.n;
 }

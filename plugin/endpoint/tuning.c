@@ -11,8 +11,9 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "endpoint/chain.h"
-#include "endpoint/elements.h"
 #include "endpoint/inside.h"
+#include "endpoint/pod_change.h"
+#include "endpoint/record.h"
 #include "endpoint/tuning_backup.h"
 #include "endpoint/tuning_conf.h"
 #include "kernel/link.h"
@@ -231,7 +232,7 @@ static void update_result(const struct tuning *t, const struct chain *c, struct 
 	}
 }
 
-/* Behind a bridge with macspoofchk, only the MAC address that ADD gave may send. */
+/* With macspoofchk or a network policy, only the MAC address that ADD gave may send. */
 static int allow_mac(const struct tuning *t, struct err *e)
 {
 	const struct request *req = t->req;
@@ -240,7 +241,7 @@ static int allow_mac(const struct tuning *t, struct err *e)
 	int r;
 
 	record_name(req->network, req->container_id, req->ifname, name);
-	r = elements_change_mac(name, t->conf.mac, e);
+	r = pod_change_mac(name, t->conf.mac, e);
 	if (r < 0 && tuning_del(req, &ignored) < 0)
 		log_warn("%s", ignored.msg);
 	return r;

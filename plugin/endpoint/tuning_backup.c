@@ -63,7 +63,7 @@ int tuning_backup_write(const char *dir, const struct request *req, const struct
                         struct err *e)
 {
 	json_auto_t *doc = to_json(b);
-	_cleanup_free_ char *text = NULL;
+	_cleanup_jfree_ char *text = NULL;
 	_cleanup_close_ int fd = -1;
 	char name[PATH_MAX];
 	int r;

@@ -22,13 +22,24 @@ static int uplink_name(const struct attachment *a, char ret[static IFNAMSIZ], st
 	return 0;
 }
 
-static int create(struct attachment *a, const char *name, struct err *e)
+/* The gateway's end is up last of all: as long as it is down something may be missing, and doing it again is harmless. */
+static int finish(struct attachment *a, const char *port, const char *name, struct err *e)
+{
+	const struct port_vlans vlans = { .pvid = a->conf.vlan,
+		                          .drop_default = a->conf.vlans.drop_default };
+	_uninitialized_ struct nl_batch b;
+
+	nl_batch_init(&b);
+	link_set_vlans_msg(&b, link_index(&a->host, port), &vlans, false);
+	link_set_up_by_name_msg(&b, port, true);
+	link_set_up_by_name_msg(&b, name, true);
+	return nl_do(&a->host, &b, e);
+}
+
+static int create(struct attachment *a, const char *port, const char *name, struct err *e)
 {
 	_cleanup_close_ int own_ns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
-	struct port_vlans vlans = { .pvid = a->conf.vlan,
-		                    .drop_default = a->conf.vlans.drop_default };
 	uint8_t port_mac[6], mac[6];
-	char port[IFNAMSIZ];
 	struct veth_spec spec = {
 		.host_name = port,
 		.host_mac = port_mac,
@@ -49,20 +60,14 @@ static int create(struct attachment *a, const char *name, struct err *e)
 		r = mac_random(mac, e);
 	if (r < 0)
 		return r;
-	record_name("", a->conf.bridge, name, port);
 	nl_batch_init(&b);
 	link_add_veth_msg(&b, &spec);
 	link_connect_msg(&b, &spec);
 	r = nl_do(&a->host, &b, e);
 	if (r == -EEXIST && b.failed == 0) /* another ADD was faster */
-		return 0;
-	if (r == 0) {
-		nl_batch_init(&b);
-		link_set_vlans_msg(&b, link_index(&a->host, port), &vlans, false);
-		link_set_up_by_name_msg(&b, port, true);
-		link_set_up_by_name_msg(&b, name, true);
-		r = nl_do(&a->host, &b, e);
-	}
+		return finish(a, port, name, e);
+	if (r == 0)
+		r = finish(a, port, name, e);
 	if (r < 0)
 		(void)link_del(&a->host, port, &(struct err) { 0 });
 	return r;
@@ -70,7 +75,7 @@ static int create(struct attachment *a, const char *name, struct err *e)
 
 int uplink_ensure(struct attachment *a, struct err *e)
 {
-	char name[IFNAMSIZ];
+	char name[IFNAMSIZ], port[IFNAMSIZ];
 	int r;
 
 	if (a->conf.mode != MODE_BRIDGE || a->conf.vlan == 0 || !a->conf.is_gateway)
@@ -78,9 +83,13 @@ int uplink_ensure(struct attachment *a, struct err *e)
 	r = uplink_name(a, name, e);
 	if (r < 0)
 		return r;
+	record_name("", a->conf.bridge, name, port);
 	r = link_get(&a->host, 0, name, &a->uplink_link, e);
+	/* Another ADD is at it, or was killed. */
+	if (r == 0 && !(a->uplink_link.flags & IFF_UP))
+		r = finish(a, port, name, e);
 	if (r == -ENODEV) {
-		r = create(a, name, e);
+		r = create(a, port, name, e);
 		if (r == 0)
 			r = link_get(&a->host, 0, name, &a->uplink_link, e);
 		if (r == -ENODEV)

@@ -88,6 +88,7 @@ static int collect_ranges(const struct vlan_set *set, struct port_vlans *ret, st
 	return 0;
 }
 
+/* 1 if it names any VLAN. The untagged one of the port is none of its tagged ones: the kernel keeps one of both, the last said. */
 static int read_trunk(const json_t *conf, struct port_vlans *ret, struct err *e)
 {
 	struct vlan_set set = { 0 };
@@ -102,7 +103,11 @@ static int read_trunk(const json_t *conf, struct port_vlans *ret, struct err *e)
 		if (r < 0)
 			return r;
 	}
-	return collect_ranges(&set, ret, e);
+	for (i = 1; i <= VLAN_ID_MAX && !set.has[i]; i++)
+		;
+	set.has[ret->pvid] = false;
+	r = collect_ranges(&set, ret, e);
+	return r < 0 ? r : i <= VLAN_ID_MAX;
 }
 
 int vlan_conf_parse(const json_t *conf, struct netconf *c, struct err *e)
@@ -117,13 +122,13 @@ int vlan_conf_parse(const json_t *conf, struct netconf *c, struct err *e)
 		               (long long)vlan);
 	if (r >= 0)
 		r = jget_bool(conf, "", "preserveDefaultVlan", &preserve_default, e);
+	c->vlan = (uint16_t)vlan;
+	c->vlans.pvid = vlan != 0 ? (uint16_t)vlan : NATIVE_VLAN;
 	if (r >= 0)
 		r = read_trunk(conf, &c->vlans, e);
 	if (r < 0)
 		return r;
-	c->vlan = (uint16_t)vlan;
-	c->has_vlans = vlan != 0 || c->vlans.n_trunk > 0;
-	c->vlans.pvid = vlan != 0 ? (uint16_t)vlan : NATIVE_VLAN;
+	c->has_vlans = vlan != 0 || r > 0;
 	c->vlans.drop_default = c->has_vlans && !preserve_default;
 	return 0;
 }

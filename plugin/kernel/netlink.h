@@ -33,7 +33,6 @@ struct nl_sock {
 };
 
 struct nl_batch {
-	_Alignas(NLMSG_ALIGNTO) uint8_t buf[NL_BATCH_SIZE];
 	size_t len;           /* bytes used */
 	struct nlmsghdr *msg; /* the message being built */
 	unsigned int n;       /* messages */
@@ -42,6 +41,8 @@ struct nl_batch {
 	uint64_t no_ack;            /* bit i: message i never carries NLM_F_ACK */
 	bool spoiled;               /* something did not fit */
 	unsigned int failed;        /* after nl_do(): index of the message that failed first */
+	/* Last, and never cleared: a batch touches as many pages as it has bytes. */
+	_Alignas(NLMSG_ALIGNTO) uint8_t buf[NL_BATCH_SIZE];
 };
 
 /* nl_open() - Socket of a family (NETLINK_ROUTE, NETLINK_NETFILTER) in the CURRENT network namespace, in which it

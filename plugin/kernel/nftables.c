@@ -104,7 +104,7 @@ static void put_expr(struct nl_batch *b, const struct nft_expr *x)
 	nl_put_str(b, NFTA_EXPR_NAME, x->name);
 	data = nl_nest(b, NFTA_EXPR_DATA);
 	if (x->text_attr)
-		nl_put_str(b, x->text_attr, x->text);
+		nl_put_str(b, x->text_attr, x->text_inside[0] ? x->text_inside : x->text);
 	for (size_t i = 0; i < ARRAY_SIZE(x->u32) && x->u32[i].attr; i++)
 		put_be32(b, x->u32[i].attr, x->u32[i].value);
 	if (x->u8_attr)
@@ -114,7 +114,8 @@ static void put_expr(struct nl_batch *b, const struct nft_expr *x)
 	if (x->raw.attr)
 		nl_put(b, x->raw.attr, x->raw.bytes, x->raw.len);
 	if (x->verdict_attr)
-		put_verdict(b, x->verdict_attr, x->verdict, x->chain);
+		put_verdict(b, x->verdict_attr, x->verdict,
+		            x->chain_inside[0] ? x->chain_inside : x->chain);
 	nl_nest_end(b, data);
 	nl_nest_end(b, elem);
 }
@@ -128,7 +129,7 @@ static void put_rule(struct nl_batch *b, uint16_t flags, const struct nft_table 
 	nl_put_str(b, NFTA_RULE_TABLE, t->name);
 	nl_put_str(b, NFTA_RULE_CHAIN, chain);
 	exprs = nl_nest(b, NFTA_RULE_EXPRESSIONS);
-	for (const struct nft_expr *x = rule->exprs; x->name; x++)
+	for (const struct nft_expr *x = rule->exprs; x->name[0]; x++)
 		put_expr(b, x);
 	nl_nest_end(b, exprs);
 	put_comment(b, NFTA_RULE_USERDATA, rule->comment);

@@ -39,7 +39,7 @@ enum nft_type {
 #define NFT_FIELDS_MAX 5
 
 struct nft_set {
-	const char *name;
+	char name[16];
 	uint32_t flags;     /* NFT_SET_MAP, NFT_SET_INTERVAL, ... */
 	uint32_t key_type;  /* enum nft_type or a concatenation of them */
 	uint16_t key_len;   /* bytes; each field of a concatenation takes a multiple of four */
@@ -63,10 +63,14 @@ struct nft_bytes {
 	uint8_t bytes[16];
 };
 
+/* Constant tables keep their texts inside: an address would be relocated at every start of the program, and each page
+ * that has one be copied. They define NFT_CONSTANT_TABLES before this file is included. */
 struct nft_expr {
-	const char *name; /* NULL ends a list */
-	const char *text;
-	const char *chain; /* of the verdict, or NULL */
+	char name[12]; /* "" ends a list */
+	char text_inside[16];
+	char chain_inside[12];
+	const char *text;  /* where text_inside is "" */
+	const char *chain; /* of the verdict, where chain_inside is ""; or NULL */
 	int verdict;
 	struct {
 		uint16_t attr; /* 0 ends */
@@ -115,6 +119,14 @@ struct nft_table {
 /* Registers are counted in words of 32 bits: a value of 16 bytes at word 1 ends before word 5. */
 #define NFT_REG(word) (NFT_REG32_00 + (word))
 
+#ifdef NFT_CONSTANT_TABLES
+#	define NFT_TEXT(name)  .text_inside = name
+#	define NFT_CHAIN(name) .chain_inside = name
+#else
+#	define NFT_TEXT(name)  .text = name
+#	define NFT_CHAIN(name) .chain = name
+#endif
+
 /* clang-format off */
 #define NFT_META(meta_key, reg) \
 	{ .name = "meta", .u32 = { { NFTA_META_KEY, meta_key }, { NFTA_META_DREG, reg } } }
@@ -132,11 +144,11 @@ struct nft_table {
 		    { .attr = NFTA_BITWISE_XOR, .len = size } } }
 /* Go on if the register is (@inv 0) or is not (NFT_LOOKUP_F_INV) in the set. */
 #define NFT_LOOKUP(set, reg, inv) \
-	{ .name = "lookup", .text_attr = NFTA_LOOKUP_SET, .text = set, \
+	{ .name = "lookup", .text_attr = NFTA_LOOKUP_SET, NFT_TEXT(set), \
 	  .u32 = { { NFTA_LOOKUP_SREG, reg }, { NFTA_LOOKUP_FLAGS, inv } } }
 /* Look the register up in a map, and put what is found into another (NFT_REG_VERDICT: do it). */
 #define NFT_MAP(map, reg, to) \
-	{ .name = "lookup", .text_attr = NFTA_LOOKUP_SET, .text = map, \
+	{ .name = "lookup", .text_attr = NFTA_LOOKUP_SET, NFT_TEXT(map), \
 	  .u32 = { { NFTA_LOOKUP_SREG, reg }, { NFTA_LOOKUP_DREG, to } } }
 #define NFT_VERDICT(code) \
 	{ .name = "immediate", .u32 = { { NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT } }, \
@@ -144,7 +156,7 @@ struct nft_table {
 /* NFT_JUMP or NFT_GOTO to a chain. */
 #define NFT_VERDICT_TO(code, to) \
 	{ .name = "immediate", .u32 = { { NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT } }, \
-	  .verdict_attr = NFTA_IMMEDIATE_DATA, .verdict = code, .chain = to }
+	  .verdict_attr = NFTA_IMMEDIATE_DATA, .verdict = code, NFT_CHAIN(to) }
 /* Put bytes into a register. */
 #define NFT_SET(reg, size, ...) \
 	{ .name = "immediate", .u32 = { { NFTA_IMMEDIATE_DREG, reg } }, \
@@ -163,7 +175,7 @@ struct nft_table {
 	  .u8_attr = NFTA_CT_DIRECTION, .u8 = 0 }
 /* Put the register into a set, or prolong the stay of what is there. */
 #define NFT_UPDATE_SET(set, reg) \
-	{ .name = "dynset", .text_attr = NFTA_DYNSET_SET_NAME, .text = set, \
+	{ .name = "dynset", .text_attr = NFTA_DYNSET_SET_NAME, NFT_TEXT(set), \
 	  .u32 = { { NFTA_DYNSET_OP, NFT_DYNSET_OP_UPDATE }, { NFTA_DYNSET_SREG_KEY, reg } } }
 #define NFT_DNAT(nfproto, addr, port) \
 	{ .name = "nat", .u32 = { { NFTA_NAT_TYPE, NFT_NAT_DNAT }, { NFTA_NAT_FAMILY, nfproto }, \
@@ -171,11 +183,11 @@ struct nft_table {
 				  { NFTA_NAT_REG_PROTO_MIN, port } } }
 /* iptables' -m mark (revision 1): value, mask, inverted, padded to the alignment of iptables. */
 #define NFT_XT_MARK(value, mask) \
-	{ .name = "match", .text_attr = NFTA_MATCH_NAME, .text = "mark", .u32 = { { NFTA_MATCH_REV, 1 } }, \
+	{ .name = "match", .text_attr = NFTA_MATCH_NAME, .text_inside = "mark", .u32 = { { NFTA_MATCH_REV, 1 } }, \
 	  .raw = { .attr = NFTA_MATCH_INFO, .len = 16, .bytes = { NFT_HOST32(value), NFT_HOST32(mask) } } }
 #define NFT_COUNTER { .name = "counter" }
 #define NFT_MASQUERADE { .name = "masq" }
-#define NFT_END { .name = NULL }
+#define NFT_END { .name = "" }
 
 /* Fields of packets, with the test of the family where a table has both. */
 #define NFT_IS_IP4 NFT_META(NFT_META_NFPROTO, NFT_REG(0)), NFT_CMP(NFT_CMP_EQ, NFT_REG(0), 1, NFPROTO_IPV4)

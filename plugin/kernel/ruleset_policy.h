@@ -130,6 +130,10 @@ int ruleset_policy_put_pod(struct nl_sock *s, enum policy_place place, unsigned 
  * 0, or -errno. */
 int ruleset_policy_take_pod(struct nl_sock *s, enum policy_place place,
                             const struct policy_pod *pod, struct err *e);
+/* ruleset_policy_change_mac() - POLICY_FORWARD: what the source check knows of @old it knows of pod->mac. One transaction; what is not there
+ * is not put in. */
+int ruleset_policy_change_mac(struct nl_sock *s, const struct policy_pod *pod,
+                              const uint8_t old[static 6], struct err *e);
 /* ruleset_policy_has_pod() - Is it in the side, exactly so? 1, 0 with what is missing or different (static text), or -errno. */
 int ruleset_policy_has_pod(struct nl_sock *s, enum policy_place place, unsigned int side,
                            const struct policy_pod *pod, const char **ret_missing, struct err *e);

@@ -327,7 +327,7 @@ size_t policy_things(const struct policy_fill *f, const struct policy_pod *pod, 
 	return n;
 }
 
-static void add_thing(struct policy_fill *f, const struct thing *x, const char *owner)
+void policy_fill_put(struct policy_fill *f, const struct thing *x, const char *owner)
 {
 	add(f, x->t, x->set, x->is_self || x->is_map ? NLM_F_EXCL : 0,
 	    &(const struct elem) { .key = x->key,
@@ -343,6 +343,6 @@ void policy_fill_pod(struct policy_fill *f, const struct policy_pod *pod, bool g
 		size_t n = policy_things(f, pod, i, guard, v);
 
 		for (size_t k = 0; k < n; k++)
-			add_thing(f, &v[k], pod->owner);
+			policy_fill_put(f, &v[k], pod->owner);
 	}
 }

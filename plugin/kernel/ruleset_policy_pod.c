@@ -138,6 +138,34 @@ int ruleset_policy_put_pod(struct nl_sock *s, enum policy_place place, unsigned 
 	return r;
 }
 
+int ruleset_policy_change_mac(struct nl_sock *s, const struct policy_pod *pod,
+                              const uint8_t old[static 6], struct err *e)
+{
+	struct thing was[THINGS_MAX], is[THINGS_MAX];
+	_uninitialized_ struct policy_fill f;
+	struct policy_pod before = *pod;
+
+	memcpy(before.mac, old, sizeof(before.mac));
+	policy_fill_begin(&f, s, POLICY_FORWARD, 0, true);
+	for (size_t i = 0; i < pod->n_ips; i++) {
+		/* Those of the source check come last. */
+		size_t k = policy_things(&f, pod, i, false, is), n;
+
+		(void)policy_things(&f, &before, i, true, was);
+		for (n = policy_things(&f, pod, i, true, is); k < n; k++) {
+			int r = nft_get_elem(s, was[k].t, was[k].set, was[k].key, NULL, NULL, e);
+
+			if (r < 0)
+				return r;
+			if (r == 0 || memcmp(was[k].key, is[k].key, was[k].set->key_len) == 0)
+				continue;
+			policy_fill_take(&f, &was[k]);
+			policy_fill_put(&f, &is[k], NULL);
+		}
+	}
+	return policy_fill_end(&f, e);
+}
+
 int ruleset_policy_has_pod(struct nl_sock *s, enum policy_place place, unsigned int side,
                            const struct policy_pod *pod, const char **ret_missing, struct err *e)
 {

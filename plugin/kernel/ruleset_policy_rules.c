@@ -33,7 +33,7 @@ void maker_put(struct maker *m, const struct nft_expr *x, size_t n)
 {
 	if (m->n_exprs + n > EXPRS_MAX || m->n_rules == RULES_MAX)
 		return; /* the count of rules is checked by the tests */
-	if (m->n_exprs == 0 || !m->exprs[m->n_exprs - 1].name)
+	if (m->n_exprs == 0 || !m->exprs[m->n_exprs - 1].name[0])
 		m->rules[m->n_rules] = (struct nft_rule) { .exprs = &m->exprs[m->n_exprs] };
 	memcpy(&m->exprs[m->n_exprs], x, n * sizeof(*x));
 	m->n_exprs += n;

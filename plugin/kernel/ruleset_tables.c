@@ -4,6 +4,7 @@
  *
  * A new feature adds rows here; its elements are put in and taken out in ruleset.c.
  */
+#define NFT_CONSTANT_TABLES
 #include "kernel/ruleset_tables.h"
 
 #include "kernel/ruleset_firewall.h"

@@ -8,6 +8,7 @@
 #include "policy/image.h"
 
 #include "base/cleanup.h"
+#include "bpf/attach.h"
 
 #include <arpa/inet.h>
 #include <assert.h>
@@ -24,18 +25,6 @@ void image_free(struct image *image)
 {
 	free(image->bytes);
 	*image = (struct image) { 0 };
-}
-
-/* An address as packets and maps have it: IPv4 mapped into IPv6. */
-static struct in6 image_in6(const struct ip_addr *addr)
-{
-	struct in6 r = { { 0, 0, htonl(0xffff), 0 } };
-
-	if (addr->family == AF_INET)
-		memcpy(&r.word[3], addr->bytes, 4);
-	else
-		memcpy(&r, addr->bytes, sizeof(r));
-	return r;
 }
 
 /* ---- hash tables ---- */
@@ -242,7 +231,7 @@ static int make_hosts(const struct tables *t, const struct ip_addr *local, size_
 		    bsearch(&host->addr, sorted, n_local, sizeof(*sorted), by_address))
 			continue;
 		hosts[n++] = (struct image_host) {
-			.addr = image_in6(&host->addr),
+			.addr = datapath_key(&host->addr),
 			.class = host->class,
 		};
 	}
@@ -413,7 +402,7 @@ bool image_allow(const struct image *image, uint32_t set, uint32_t class, uint8_
 uint32_t image_host(const struct image *image, const struct ip_addr *addr)
 {
 	struct image_header h = header_of(image);
-	struct in6 key = image_in6(addr);
+	struct in6 key = datapath_key(addr);
 	uint32_t hash = image_hash_in6(&key);
 	struct image_host host;
 

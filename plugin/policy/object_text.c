@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* Texts came from JSON, so they are UTF-8. */
 static void put_string(FILE *f, const char *text)
@@ -244,21 +245,49 @@ static void put_items(FILE *f, const struct objects *o)
 	}
 }
 
+/* What is written goes here. A lack of memory sticks: musl's open_memstream() says nothing about it, and goes on behind the gap. */
+struct text {
+	char *v;
+	size_t len, cap;
+	bool bad;
+};
+
+static ssize_t text_write(void *cookie, const char *bytes, size_t n)
+{
+	struct text *t = cookie;
+
+	if (!t->bad && n >= t->cap - t->len) { /* with its end */
+		size_t cap = 2 * t->cap + n;
+		char *v = realloc(t->v, cap);
+
+		t->bad = !v;
+		t->v = v ? v : t->v;
+		t->cap = v ? cap : t->cap;
+	}
+	if (t->bad)
+		return -1;
+	memcpy(t->v + t->len, bytes, n);
+	t->len += n;
+	t->v[t->len] = '\0';
+	return (ssize_t)n;
+}
+
 int objects_write(const struct objects *o, char **ret, size_t *ret_len, struct err *e)
 {
-	FILE *f = open_memstream(ret, ret_len);
-	int bad;
+	struct text t = { .v = malloc(4096), .cap = 4096 };
+	FILE *f = t.v ? fopencookie(&t, "w", (cookie_io_functions_t) { .write = text_write })
+	              : NULL;
 
-	if (!f)
-		return err_sys(e, errno, "write the policy objects");
-	(void)fputs("{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":[", f);
-	put_items(f, o);
-	(void)fputs("\n]}\n", f);
-	bad = ferror(f);
-	if (fclose(f) != 0 || bad) {
-		free(*ret);
-		*ret = NULL;
+	if (f) {
+		(void)fputs("{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":[", f);
+		put_items(f, o);
+		(void)fputs("\n]}\n", f);
+	}
+	if (!f || fclose(f) != 0 || t.bad) {
+		free(t.v);
 		return err_sys(e, ENOMEM, "write the policy objects");
 	}
+	*ret = t.v;
+	*ret_len = t.len;
 	return 0;
 }

@@ -183,9 +183,12 @@ static int grow(char **text, size_t *cap, struct err *e)
 
 	if (size > JSON_TEXT_MAX)
 		size = JSON_TEXT_MAX + 2;
-	p = realloc(*text, size);
+	p = jalloc(size);
 	if (!p)
 		return err_sys(e, ENOMEM, "error reading from stdin");
+	if (*text)
+		memcpy(p, *text, *cap);
+	jfree(*text);
 	*text = p;
 	*cap = size;
 	return 0;
@@ -448,7 +451,7 @@ int request_read(int fd, enum cni_verb verb, enum cni_version min, struct reques
 
 void request_free(struct request *r)
 {
-	free(r->text);
+	jfree(r->text);
 	json_decref(r->config);
 	*r = (struct request) {
 		.container_id = "", .netns = "", .ifname = "", .args = "", .path = "", .network = ""

@@ -84,7 +84,7 @@ int result_parse(json_t *doc, enum cni_version config, struct result *ret, struc
  */
 int result_build(const struct result *r, enum cni_version v, json_t **ret, struct err *e);
 
-/* result_text() - result_build() and jdump(): what goes to stdout. *ret is malloc'ed. */
+/* result_text() - result_build() and jdump(): what goes to stdout. *ret is for jfree(). */
 int result_text(const struct result *r, enum cni_version v, char **ret, struct err *e);
 
 /* route_parse() - One element of a "routes" list ({dst, gw, mtu, advmss, priority, table, scope}), also used

@@ -21,7 +21,8 @@ static const struct {
 } scenarios[] = {
 	{ "start", scenario_start }, { "status", scenario_status }, { "attach", scenario_attach },
 	{ "drain", scenario_drain }, { "chain", scenario_chain },   { "boot", scenario_boot },
-	{ "store", scenario_store }, { "cost", scenario_cost },
+	{ "store", scenario_store }, { "cost", scenario_cost },     { "pods", scenario_pods },
+	{ "disk", scenario_disk },   { "datapath", scenario_datapath },
 };
 
 struct row *bench_row(struct bench *b, const char *unit, const char *key, const char *title, ...)
@@ -46,18 +47,16 @@ const struct row *bench_find(const struct bench *b, const char *key)
 	return NULL;
 }
 
-/* results.json gets its picture beside it. */
+/* results.json gets its page beside it: report.html. */
 static int write_files(const struct bench *b, const char *json)
 {
-	char picture[PATH_MAX];
-	size_t n = strlen(json);
+	const char *slash = strrchr(json, '/');
+	char page[PATH_MAX];
 	int r = report_json(b, json);
 
-	if (n > 5 && strcmp(json + n - 5, ".json") == 0)
-		n -= 5;
-	if (r == 0 &&
-	    (size_t)snprintf(picture, sizeof(picture), "%.*s.svg", (int)n, json) < sizeof(picture))
-		r = report_picture(b, picture);
+	if (r == 0 && (size_t)snprintf(page, sizeof(page), "%.*sreport.html",
+	                               slash ? (int)(slash - json) + 1 : 0, json) < sizeof(page))
+		r = report_page(b, page);
 	if (r < 0)
 		fprintf(stderr, "bench: %s: %s\n", json, strerror(-r));
 	return r;
@@ -146,6 +145,7 @@ int main(int argc, char **argv)
 		scenarios[i].run(&bench);
 	}
 	report_table(&bench);
+	report_paths(&bench);
 	report_goals(&bench);
 	r = write_files(&bench, json);
 	fprintf(stderr, "bench: %ld s, %s\n", (long)(time(NULL) - start), json);

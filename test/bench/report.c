@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * report.c - the table, the goals and results.json
+ * report.c - the table, the goals as text, and results.json
  */
 #include "test/bench/bench.h"
+#include "test/bench/goals.h"
 
 #include <errno.h>
 #include <jansson.h>
@@ -10,46 +11,15 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
+#include <time.h>
 #include <unistd.h>
 
-/* What we want of a row: at most 1/@share of upstream's median, or at most @limit in its own unit. */
-/* What we promise: a share of upstream's median in the same run, an absolute limit, or a multiple of another row of ours. */
-static const struct goal {
-	const char *key, *title;
-	double share;        /* at most 1/share of upstream */
-	double limit;        /* at most this */
-	const char *against; /* at most @times of this row of ours */
-	double times;
-} goals[] = {
-	{ "bridge.add", "ADD bridge", 5, 0, NULL, 0 },
-	{ "masq.add", "ADD bridge with ipMasq", 10, 0, NULL, 0 },
-	{ "drain.wall", "50 DELs by 16 callers", 3, 0, NULL, 0 },
-	{ "chain.add", "ADD of the chain, four drop-ins", 12, 0, NULL, 0 },
-	{ "chain.del", "DEL of the chain, four drop-ins", 5, 0, NULL, 0 },
-	{ "one.add", "ADD of the chain, type cnida", 20, 0, NULL, 0 },
-	{ "crowd.add.wall", "ADD of 50 pods by 16 callers, type cnida", 15, 0, NULL, 0 },
-	{ "crowd.del.wall", "DEL of 50 pods by 16 callers, type cnida", 15, 0, NULL, 0 },
-	{ "host-local.60000.add", "ADD host-local, 60,000 taken, against 10", 0, 0,
-	  "host-local.10.add", 1.5 },
-	{ "host-local.60000.del", "DEL host-local, 60,000 taken, against 10", 0, 0,
-	  "host-local.10.del", 1.5 },
-	{ "bridge.add.tree", "memory of an ADD", 0, 3072, NULL, 0 },
-	{ "bridge.del.tree", "memory of a DEL", 0, 3072, NULL, 0 },
-	{ "bridge.add.execs", "processes of an ADD", 0, 1, NULL, 0 },
-	{ "chain.add.execs", "processes of an ADD of the chain, four drop-ins", 0, 4, NULL, 0 },
-	{ "one.add.execs", "processes of an ADD of the chain, type cnida", 0, 1, NULL, 0 },
-	{ "one.add.tree", "memory of an ADD of the chain, type cnida", 0, 3072, NULL, 0 },
-	{ "status", "STATUS", 0, 1, NULL, 0 },
-	{ "status", "STATUS against process start (our VERSION)", 0, 0, "version", 1.15 },
-	{ "status", "STATUS against a program that does nothing", 0, 0, "status.nothing", 1.15 },
-};
-
-static bool has_both(const struct row *r)
+bool row_has_both(const struct row *r)
 {
 	return r->s[UPSTREAM].n > 0 && r->s[CNIDA].n > 0 && series_quantile(&r->s[CNIDA], 0.5) > 0;
 }
 
-static double ratio(const struct row *r)
+double row_ratio(const struct row *r)
 {
 	return series_quantile(&r->s[UPSTREAM], 0.5) / series_quantile(&r->s[CNIDA], 0.5);
 }
@@ -77,8 +47,8 @@ void report_table(const struct bench *b)
 			cell(&r->s[p], 0.5, r->unit);
 			cell(&r->s[p], 0.99, r->unit);
 		}
-		if (has_both(r))
-			printf(" %8.1fx", ratio(r));
+		if (row_has_both(r))
+			printf(" %8.1fx", row_ratio(r));
 		else
 			printf(" %9s", "-");
 		printf(" %4zu", n);
@@ -89,35 +59,17 @@ void report_table(const struct bench *b)
 	}
 }
 
-static void report_goal(const struct goal *g, const struct row *r, const struct row *other)
-{
-	double median = series_quantile(&r->s[CNIDA], 0.5);
-	double times = median / series_quantile(&other->s[CNIDA], 0.5);
-
-	if (g->share > 0)
-		printf("%s: 1/%.1f of upstream (goal: at most 1/%.0f)%s\n", g->title, ratio(r),
-		       g->share, ratio(r) >= g->share ? "" : "  MISSED");
-	else if (g->against)
-		printf("%s: %.2f times (goal: at most %g)%s\n", g->title, times, g->times,
-		       times <= g->times ? "" : "  MISSED");
-	else
-		printf("%s: %.4g%s%s (goal: at most %g)%s\n", g->title, median, *r->unit ? " " : "",
-		       r->unit, g->limit, median <= g->limit ? "" : "  MISSED");
-}
-
 void report_goals(const struct bench *b)
 {
 	putchar('\n');
-	for (size_t i = 0; i < sizeof(goals) / sizeof(goals[0]); i++) {
-		const struct goal *g = &goals[i];
-		const struct row *r = bench_find(b, g->key);
-		const struct row *other = g->against ? bench_find(b, g->against) : r;
+	for (size_t i = 0; i < goals_count(); i++) {
+		struct verdict v = goal_verdict(b, i);
 
-		if (!r || !other || r->s[CNIDA].n == 0 || other->s[CNIDA].n == 0 ||
-		    (g->share > 0 && !has_both(r)))
-			printf("%s: not measured\n", g->title);
+		if (v.measured)
+			printf("%s: %s (goal: %s)%s\n", v.title, v.found, v.goal,
+			       v.kept ? "" : "  MISSED");
 		else
-			report_goal(g, r, other);
+			printf("%s: not measured\n", v.title);
 	}
 }
 
@@ -141,16 +93,76 @@ static json_t *row_json(const struct bench *b, const struct row *r)
 		if (r->s[p].n || r->s[p].failed)
 			json_object_set_new(peers, b->peers[p].name, series_json(&r->s[p]));
 	return json_pack("{s:s, s:s, s:s, s:o, s:o}", "key", r->key, "title", r->title, "unit",
-	                 r->unit, "ratio", has_both(r) ? json_real(ratio(r)) : json_null(), "peers",
+	                 r->unit, "ratio", row_has_both(r) ? json_real(row_ratio(r)) : json_null(), "peers",
 	                 peers);
+}
+
+static json_t *paths_json(const struct bench *b)
+{
+	static const char *const kinds[] = { "rr", "crr", "stream" };
+	static const char *const units[] = { "us", "1/s", "Gbit/s" };
+	json_t *paths = json_array();
+
+	for (size_t i = 0; i < PATHS && b->has_paths; i++) {
+		const struct path *path = &b->paths[i];
+		json_t *one = json_pack("{s:s, s:s}", "key", path->key, "title", path->title);
+
+		if (*path->missing)
+			json_object_set_new(one, "missing", json_string(path->missing));
+		for (size_t k = 0; k < LOAD_KINDS && !*path->missing; k++) {
+			json_t *load = series_json(&path->load[k]);
+
+			json_object_set_new(load, "unit", json_string(units[k]));
+			json_object_set_new(one, kinds[k], load);
+		}
+		if (!*path->missing)
+			json_object_set_new(one, "rr_p99", series_json(&path->p99));
+		json_array_append_new(paths, one);
+	}
+	return paths;
+}
+
+static json_t *goals_json(const struct bench *b)
+{
+	json_t *goals = json_array();
+
+	for (size_t i = 0; i < goals_count(); i++) {
+		struct verdict v = goal_verdict(b, i);
+
+		if (v.measured)
+			json_array_append_new(goals, json_pack("{s:s, s:s, s:s, s:b}", "title",
+			                                       v.title, "found", v.found, "goal",
+			                                       v.goal, "kept", (int)v.kept));
+	}
+	return goals;
+}
+
+void report_cpu(char *ret, size_t size)
+{
+	FILE *f = fopen("/proc/cpuinfo", "re");
+	char line[256], *value;
+
+	snprintf(ret, size, "unknown");
+	while (f && fgets(line, sizeof(line), f)) {
+		if (strncmp(line, "model name", 10) != 0 || !(value = strstr(line, ": ")))
+			continue;
+		value[strcspn(value, "\n")] = '\0';
+		snprintf(ret, size, "%s", value + 2);
+		break;
+	}
+	if (f)
+		fclose(f);
 }
 
 static json_t *machine_json(void)
 {
 	struct utsname u = { 0 };
+	char cpu[128];
 
 	uname(&u);
-	return json_pack("{s:s, s:s, s:I, s:I}", "kernel", u.release, "machine", u.machine, "cpus",
+	report_cpu(cpu, sizeof(cpu));
+	return json_pack("{s:s, s:s, s:s, s:I, s:I}", "kernel", u.release, "machine", u.machine,
+	                 "cpu", cpu, "cpus",
 	                 (json_int_t)sysconf(_SC_NPROCESSORS_ONLN), "memory_kb",
 	                 (json_int_t)(sysconf(_SC_PHYS_PAGES) * (sysconf(_SC_PAGESIZE) / 1024)));
 }
@@ -170,12 +182,16 @@ static void make_parents(const char *file)
 int report_json(const struct bench *b, const char *file)
 {
 	json_t *rows = json_array(), *doc;
+	time_t now = time(NULL);
+	char date[32];
 	int r;
 
+	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%SZ", gmtime(&now));
 	for (size_t i = 0; i < b->n_rows; i++)
 		json_array_append_new(rows, row_json(b, &b->rows[i]));
-	doc = json_pack("{s:o, s:I, s:o}", "machine", machine_json(), "samples",
-	                (json_int_t)b->samples, "rows", rows);
+	doc = json_pack("{s:s, s:o, s:I, s:o, s:o, s:o}", "date", date, "machine", machine_json(),
+	                "samples", (json_int_t)b->samples, "rows", rows, "datapath", paths_json(b),
+	                "goals", goals_json(b));
 	if (!doc)
 		return -ENOMEM;
 	make_parents(file);

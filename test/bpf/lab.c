@@ -263,7 +263,7 @@ size_t lab_flows(const struct lab *lab)
 	for (uint32_t i = buckets(lab); i-- > 0;) {
 		cr_assert(sys_map_lookup(lab->d.flow, &i, &b) == 0);
 		for (size_t k = 0; k < FLOW_WAYS; k++)
-			n += b.tag[k] != 0;
+			n += (b.tags >> 8 * k & 0xff) != 0;
 	}
 	return n;
 }

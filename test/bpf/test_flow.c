@@ -358,6 +358,7 @@ Test(flow, without_the_fast_path)
 Test(flow, handing_over)
 {
 	struct lab lab;
+	struct err e;
 
 	lab_open(&lab, CONTROL_FASTPATH);
 	lab_apply(&lab, &strict);
@@ -373,8 +374,11 @@ Test(flow, handing_over)
 			cr_expect(memcmp(r.dst_mac, frame_mac(B), 6) == 0,
 			          "v6 %d, known %d: expected B's MAC", v6, known);
 		}
-		lab_forget_flows(&lab);
 		lab_flags(&lab, B, ENDPOINT_SHAPED);
+		cr_assert_eq(datapath_raise(&lab.d, &e), 0, "%s", e.msg);
+		lab_expect(lab_sends(&lab, &s, v6), PASSES, "shaped later, v6 %d", v6);
+		lab_expect(lab_sends(&lab, &s, v6), PASSES, "shaped later, known, v6 %d", v6);
+		lab_forget_flows(&lab);
 		lab_expect(lab_sends(&lab, &s, v6), PASSES, "shaped, v6 %d", v6);
 		lab_expect(lab_sends(&lab, &s, v6), PASSES, "shaped, known, v6 %d", v6);
 		lab_expect(lab_reaches(&lab, lab.link[A], &s, v6), PASSES, "shaped, arrives, v6 %d",

@@ -54,36 +54,37 @@ Test(guard, source)
 
 Test(guard, arp)
 {
+	/* frame from, MAC inside, address inside, asks for */
+	static const struct {
+		const char *name;
+		enum who from, mac, sender, target;
+		uint32_t cut;
+		int verdict;
+	} rows[] = {
+		{ "own", A, A, A, B, 0, PASSES },
+		{ "probe", A, A, NOBODY, A, 0, PASSES },
+		{ "B's address", A, A, B, A, 0, DROPPED },
+		{ "the node's address", A, A, NODE, A, 0, DROPPED },
+		{ "B's MAC inside", A, B, A, B, 0, DROPPED },
+		{ "B's MAC outside", B, A, A, B, 0, DROPPED },
+		{ "cut", A, A, A, B, 12, DROPPED },
+	};
 	struct lab lab;
 	struct frame f;
 
 	lab_open(&lab, CONTROL_FASTPATH);
 	for (int isolated = 0; isolated < 2; isolated++) {
 		lab_apply(&lab, isolated ? &closed : &open);
+		for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+			frame_arp(&f, rows[i].from, frame_mac(rows[i].mac), rows[i].sender,
+			          rows[i].target);
+			f.len -= rows[i].cut;
+			lab_expect(lab_run(&lab, true, A, 0, 0, &f, 1).verdict, rows[i].verdict,
+			           "%s, isolated %d", rows[i].name, isolated);
+		}
 		frame_arp(&f, A, frame_mac(A), A, B);
-		lab_expect(lab_run(&lab, true, A, 0, 0, &f, 1).verdict, PASSES, "own, isolated %d",
-		           isolated);
 		lab_expect(lab_run(&lab, false, B, lab.link[A], 0, &f, 1).verdict, PASSES,
 		           "arrives, isolated %d", isolated);
-		frame_arp(&f, A, frame_mac(A), NOBODY, A);
-		lab_expect(lab_run(&lab, true, A, 0, 0, &f, 1).verdict, PASSES,
-		           "probe, isolated %d", isolated);
-		frame_arp(&f, A, frame_mac(A), B, A);
-		lab_expect(lab_run(&lab, true, A, 0, 0, &f, 1).verdict, DROPPED,
-		           "B's address, isolated %d", isolated);
-		frame_arp(&f, A, frame_mac(A), NODE, A);
-		lab_expect(lab_run(&lab, true, A, 0, 0, &f, 1).verdict, DROPPED,
-		           "the node's address, isolated %d", isolated);
-		frame_arp(&f, A, frame_mac(B), A, B);
-		lab_expect(lab_run(&lab, true, A, 0, 0, &f, 1).verdict, DROPPED,
-		           "B's MAC inside, isolated %d", isolated);
-		frame_arp(&f, B, frame_mac(A), A, B);
-		lab_expect(lab_run(&lab, true, A, 0, 0, &f, 1).verdict, DROPPED,
-		           "B's MAC outside, isolated %d", isolated);
-		frame_arp(&f, A, frame_mac(A), A, B);
-		f.len -= 12;
-		lab_expect(lab_run(&lab, true, A, 0, 0, &f, 1).verdict, DROPPED, "cut, isolated %d",
-		           isolated);
 	}
 }
 

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # deps.sh - install the Debian packages that are missing: deps.sh GROUP...
 #	or unpack the source of one: deps.sh source PACKAGE FOLDER
+#	or unpack a kernel, which is not installed: deps.sh kernel SERIES FOLDER
 #
 # GROUP is build (what `make` needs), check (what the tests need), long (what check-long needs beside it), lint, dist (what runs programs of other processors) or the
 # triplet of a processor (what compiles for it). When nothing is missing this
@@ -18,7 +19,7 @@ declare -A packages=(
 		golang-github-appc-cni-dev nftables iptables iproute2 iputils-ping ethtool conntrack
 		tcpdump strace jq procps util-linux busybox hyperfine dbus-daemon dbus-bin python3-dbus
 		python3-gi"
-	[long]="qemu-system-x86 cpio e2fsprogs libclang-rt-14-dev"
+	[long]="qemu-system-x86 qemu-system-common busybox cpio e2fsprogs kmod libclang-rt-14-dev"
 	[dist]="qemu-user"
 	[aarch64-linux-gnu]="gcc-aarch64-linux-gnu linux-libc-dev-arm64-cross"
 	[arm-linux-gnueabihf]="gcc-arm-linux-gnueabihf linux-libc-dev-armhf-cross"
@@ -70,14 +71,42 @@ install_packages()
 	DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$@"
 }
 
+# private_lists deb|deb-src - package lists of our own in $work, and $options for apt to use them
+#
+# From where the machine's own packages come, with the same signatures: its lists of sources are read beside the system's and
+# without changing them, so that this needs no root. Those of binary packages with the backports, in which newer
+# kernels are. Lists that cannot be had do not matter as long as the package is found.
+private_lists()
+{
+	local type=$1 list codename
+
+	codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+	mkdir -p "$work/parts" "$work/lists/partial" "$work/cache/archives/partial"
+	for list in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
+		[ ! -f "$list" ] || sed -n "s/^deb[[:space:]]/$type /p" "$list" > "$work/parts/${list##*/}.list"
+	done
+	for list in /etc/apt/sources.list.d/*.sources; do
+		[ ! -f "$list" ] || sed "s/^Types:.*/Types: $type/" "$list" > "$work/parts/${list##*/}"
+	done
+	if [ "$type" = deb ]; then
+		find "$work/parts" -name '*.sources' -exec sed -i -E \
+			"s/^(Suites:(.* )?$codename)( .*)?\$/\1\3 $codename-backports/" {} +
+		find "$work/parts" -name '*.list' -exec sed -i -n -E \
+			"p; s/^(deb .*[^ ]+ $codename) /\1-backports /p" {} +
+	fi
+	options=(-q -o Dir::Etc::SourceList=/dev/null -o "Dir::Etc::SourceParts=$work/parts"
+		-o "Dir::State::Lists=$work/lists" -o "Dir::Cache=$work/cache" -o APT::Sandbox::User=
+		-o Acquire::Languages=none -o Acquire::Retries=1
+		-o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20)
+	apt-get "${options[@]}" update || true
+}
+
 # fetch_source PACKAGE FOLDER - unpack Debian's source of it into FOLDER, which is replaced
 #
-# From where the machine's own packages come, with the same signatures: its lists of sources are read as lists of
-# source packages, beside the system's and without changing them, so that this needs no root. Lists that
-# cannot be had do not matter as long as the package is found. apt verifies the .dsc, dpkg-source what it names.
+# apt verifies the .dsc, dpkg-source what it names.
 fetch_source()
 {
-	local package=$1 folder=$2 work list
+	local package=$1 folder=$2 work
 	local -a options
 
 	command -v dpkg-source > /dev/null || die "no dpkg-source: install dpkg-dev"
@@ -85,18 +114,7 @@ fetch_source()
 	work=$(mktemp -d "$folder.XXXXXX")
 	# shellcheck disable=SC2064 # the path is known now
 	trap "rm -rf '$work'" EXIT
-	mkdir -p "$work/parts" "$work/lists/partial" "$work/cache/archives/partial"
-	for list in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
-		[ ! -f "$list" ] || sed -n 's/^deb[[:space:]]/deb-src /p' "$list" > "$work/parts/${list##*/}.list"
-	done
-	for list in /etc/apt/sources.list.d/*.sources; do
-		[ ! -f "$list" ] || sed 's/^Types:.*/Types: deb-src/' "$list" > "$work/parts/${list##*/}"
-	done
-	options=(-q -o Dir::Etc::SourceList=/dev/null -o "Dir::Etc::SourceParts=$work/parts"
-		-o "Dir::State::Lists=$work/lists" -o "Dir::Cache=$work/cache" -o APT::Sandbox::User=
-		-o Acquire::Languages=none -o Acquire::Retries=1
-		-o Acquire::http::Timeout=20 -o Acquire::https::Timeout=20)
-	apt-get "${options[@]}" update || true
+	private_lists deb-src
 	(cd "$work" && apt-get "${options[@]}" source --download-only "$package") ||
 		die "no source package $package"
 	dpkg-source -x "$work/$package"_*.dsc "$work/source" || die "the source package $package does not unpack"
@@ -104,10 +122,30 @@ fetch_source()
 	mv "$work/source" "$folder"
 }
 
-[ $# -gt 0 ] || die "usage: deps.sh build|check|long|lint|dist|TRIPLET ..., deps.sh source PACKAGE FOLDER"
-if [ "$1" = source ]; then
-	[ $# -eq 3 ] || die "usage: deps.sh source PACKAGE FOLDER"
-	fetch_source "$2" "$(realpath -m "$3")"
+# fetch_kernel SERIES FOLDER - unpack the newest of Debian's kernels for clouds whose version begins with SERIES
+fetch_kernel()
+{
+	local series=$1 folder=$2 work package
+	local -a options
+
+	mkdir -p "$(dirname "$folder")"
+	work=$(mktemp -d "$folder.XXXXXX")
+	# shellcheck disable=SC2064 # the path is known now
+	trap "rm -rf '$work'" EXIT
+	private_lists deb
+	package=$(apt-cache "${options[@]}" search --names-only "^linux-image-${series//./\\.}\\..*-cloud-amd64\$" |
+		cut -d ' ' -f 1 | sort -V | tail -n 1)
+	[ -n "$package" ] || die "the mirror has no kernel $series"
+	(cd "$work" && apt-get "${options[@]}" download "$package") || die "$package cannot be had"
+	dpkg-deb -x "$work/$package"_*.deb "$work/kernel" || die "$package does not unpack"
+	rm -rf "$folder"
+	mv "$work/kernel" "$folder"
+}
+
+[ $# -gt 0 ] || die "usage: deps.sh build|check|long|lint|dist|TRIPLET ..., deps.sh source PACKAGE FOLDER, deps.sh kernel SERIES FOLDER"
+if [ "$1" = source ] || [ "$1" = kernel ]; then
+	[ $# -eq 3 ] || die "usage: deps.sh source PACKAGE FOLDER, deps.sh kernel SERIES FOLDER"
+	"fetch_$1" "$2" "$(realpath -m "$3")"
 	exit 0
 fi
 for group; do

@@ -41,16 +41,7 @@ static const char portmap_topology[] =
 	"  ip -n pod$i route add default via 10.1.0.1\n"
 	"  ip -n pod$i route add default via fd01::1\n"
 	"done\n"
-	"ip netns add outside\n"
-	"ip netns exec outside $quick\n"
-	"ip link add up0 type veth peer name eth0 netns outside\n"
-	"ip addr add 192.0.2.1/24 dev up0\n"
-	"ip addr add 2001:db8::1/64 dev up0 nodad\n"
-	"ip link set up0 up\n"
-	"ip -n outside link set lo up\n"
-	"ip -n outside addr add 192.0.2.2/24 dev eth0\n"
-	"ip -n outside addr add 2001:db8::2/64 dev eth0 nodad\n"
-	"ip -n outside link set eth0 up\n"
+	NODE_OUTSIDE
 	"ip -n outside route add default via 192.0.2.1\n";
 
 static inline void portmap_node(void)

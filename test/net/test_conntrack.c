@@ -26,6 +26,36 @@ static void send_one(int fd, const char *dst, uint16_t port)
 		(void)sendto(fd, "x", 1, 0, &a.sa, len);
 }
 
+/* A node that tracks connections. */
+static struct nl_sock tracking(void)
+{
+	struct nl_sock s;
+
+	own_run();
+	s = fresh();
+	must("exec 2>&1; ip link set lo up; nft 'add table inet t; add chain inet t c { type filter hook output "
+	     "priority 0; }; add rule inet t c ct state new'");
+	if (access("/proc/net/nf_conntrack", R_OK) < 0)
+		cr_skip_test("the kernel shows no table of connections");
+	return s;
+}
+
+/* Of UDP: to port 7000 from two ports of each family, to 7001 from those of IPv4. */
+static struct nl_sock six_connections(void)
+{
+	struct nl_sock s = tracking();
+	int fd[4];
+
+	for (int i = 0; i < 4; i++)
+		fd[i] = portmap_socket("", SOCK_DGRAM, i < 2 ? "127.0.0.1" : "::1",
+		                       (uint16_t)(6000 + i));
+	for (int i = 0; i < 4; i++)
+		send_one(fd[i], i < 2 ? "127.0.0.1" : "::1", 7000);
+	send_one(fd[0], "127.0.0.1", 7001);
+	send_one(fd[1], "127.0.0.1", 7001);
+	return s;
+}
+
 struct pick {
 	uint16_t sport; /* 0: any */
 	int seen;
@@ -57,21 +87,8 @@ Test(conntrack, forget)
 	};
 	struct nl_sock s;
 	struct err e;
-	int fd[4];
 
-	own_run();
-	s = fresh();
-	must("exec 2>&1; ip link set lo up; nft 'add table inet t; add chain inet t c { type filter hook output "
-	     "priority 0; }; add rule inet t c ct state new'");
-	if (access("/proc/net/nf_conntrack", R_OK) < 0)
-		cr_skip_test("the kernel shows no table of connections");
-	for (int i = 0; i < 4; i++)
-		fd[i] = portmap_socket("", SOCK_DGRAM, i < 2 ? "127.0.0.1" : "::1",
-		                       (uint16_t)(6000 + i));
-	for (int i = 0; i < 4; i++)
-		send_one(fd[i], i < 2 ? "127.0.0.1" : "::1", 7000);
-	send_one(fd[0], "127.0.0.1", 7001);
-	send_one(fd[1], "127.0.0.1", 7001);
+	s = six_connections();
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		struct pick p = { .sport = rows[i].sport };
 		int r = conntrack_forget(&s, rows[i].family, rows[i].proto, rows[i].port, pick, &p,
@@ -119,21 +136,8 @@ Test(conntrack, flush)
 	};
 	struct nl_sock s;
 	struct err e;
-	int fd[4];
 
-	own_run();
-	s = fresh();
-	must("exec 2>&1; ip link set lo up; nft 'add table inet t; add chain inet t c { type filter hook output "
-	     "priority 0; }; add rule inet t c ct state new'");
-	if (access("/proc/net/nf_conntrack", R_OK) < 0)
-		cr_skip_test("the kernel shows no table of connections");
-	for (int i = 0; i < 4; i++)
-		fd[i] = portmap_socket("", SOCK_DGRAM, i < 2 ? "127.0.0.1" : "::1",
-		                       (uint16_t)(6000 + i));
-	for (int i = 0; i < 4; i++)
-		send_one(fd[i], i < 2 ? "127.0.0.1" : "::1", 7000);
-	send_one(fd[0], "127.0.0.1", 7001);
-	send_one(fd[1], "127.0.0.1", 7001);
+	s = six_connections();
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
 		const struct conntrack_filter v6 = { AF_INET6, IPPROTO_UDP,
 			                             7000,     { AF_INET6, { [15] = 1 } },
@@ -160,10 +164,7 @@ Test(conntrack, thousands)
 	struct err e;
 	int fd, r;
 
-	own_run();
-	s = fresh();
-	must("exec 2>&1; ip link set lo up; nft 'add table inet t; add chain inet t c { type filter hook output "
-	     "priority 0; }; add rule inet t c ct state new'");
+	s = tracking();
 	for (unsigned int i = 0; i < 1500; i++) {
 		char source[16];
 

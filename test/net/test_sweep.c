@@ -300,6 +300,8 @@ Test(sweep, unreadable, .fini = forget)
 	whole("repaired", &a1);
 	must(command);
 	kill_pod(&a1);
+	/* Before Linux 6.6 a file in memory carries no tag: then only its age tells that it is nobody's. */
+	must("find " STORES " -type f -exec touch -d '10 minutes ago' {} +");
 	sweep("damaged, dead",
 	      5); /* the record; two elements and two addresses that no record has */
 	gone("damaged, dead", &a1);

@@ -36,7 +36,7 @@ static const struct {
 	{ "+nft table bridge cnida*", "" },
 	{ "+nft table netdev cnida*", "" },
 	{ "+file /run/cnida/*.lock", "locks" },
-	{ "+file /run/cnida/table.*", "notes that a table is there" },
+	{ "+file /run/cnida/tables/*", "notes that a table is there" },
 	{ "+file /run/cnida/ipam/*", "host-local's index" },
 	{ "+file /var/lib/cni/networks/*/last_reserved_ip.?", "host-local's own files" },
 	{ "+file /var/lib/cni/networks/*/lock", "" },

@@ -472,3 +472,33 @@ bool case_names(const json_t *c, const char *name, bool to)
 	}
 	return false;
 }
+
+static void collect_ports(json_t *all, const json_t *pods)
+{
+	for (size_t i = 0; i < json_array_size(pods); i++) {
+		const json_t *ports = json_object_get(json_array_get(pods, i), "ports");
+
+		for (size_t k = 0; k < json_array_size(ports); k++) {
+			json_t *port = json_copy(json_array_get(ports, k));
+			bool known = false;
+
+			json_object_del(port, "name");
+			for (size_t n = 0; n < json_array_size(all) && !known; n++)
+				known = json_equal(json_array_get(all, n), port);
+			if (!known)
+				json_array_append(all, port);
+			json_decref(port);
+		}
+	}
+}
+
+json_t *case_ports(const json_t *c)
+{
+	const json_t *steps = json_object_get(c, "steps");
+	json_t *all = json_array();
+
+	collect_ports(all, json_object_get(c, "pods"));
+	for (size_t i = 0; i < json_array_size(steps); i++)
+		collect_ports(all, json_object_get(json_array_get(steps, i), "pods"));
+	return all;
+}

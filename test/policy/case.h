@@ -65,6 +65,9 @@ enum case_verdict case_expected(const json_t *lines, const struct case_probe *pr
 /* case_names() - Does a line of any step have this name as FROM (@to false) or as TO? */
 bool case_names(const json_t *c, const char *name, bool to);
 
+/* case_ports() - The ports that any pod of any step lists, each once, names aside: a new reference. */
+json_t *case_ports(const json_t *c);
+
 /* case_proto() - "TCP", "UDP", "SCTP" to its number, or -1. case_proto_name() - and back. */
 int case_proto(const char *name);
 const char *case_proto_name(int proto);

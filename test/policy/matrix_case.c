@@ -25,26 +25,6 @@ static const char *text(const json_t *object, const char *key)
 	return value ? value : "";
 }
 
-/* The ports that any pod of the case lists, each once, names aside. */
-static void collect_ports(json_t *all, const json_t *pods)
-{
-	for (size_t i = 0; i < json_array_size(pods); i++) {
-		const json_t *ports = json_object_get(json_array_get(pods, i), "ports");
-
-		for (size_t k = 0; k < json_array_size(ports); k++) {
-			json_t *port = json_copy(json_array_get(ports, k));
-			bool known = false;
-
-			json_object_del(port, "name");
-			for (size_t n = 0; n < json_array_size(all) && !known; n++)
-				known = json_equal(json_array_get(all, n), port);
-			if (!known)
-				json_array_append(all, port);
-			json_decref(port);
-		}
-	}
-}
-
 /* ---- who is probed ------------------------------------------------------------------------------- */
 
 static void pod_ends(const struct running *r, struct step_probes *s)
@@ -310,11 +290,8 @@ void matrix_case(struct matrix *m, const json_t *c, FILE *report, struct outcome
 	const double start = now_ms();
 
 	case_start(&r.state, c);
-	r.all_ports = json_array();
+	r.all_ports = case_ports(c);
 	r.flows = flows_new(&m->topology, m->prober);
-	collect_ports(r.all_ports, json_object_get(c, "pods"));
-	for (size_t i = 0; i < json_array_size(steps); i++)
-		collect_ports(r.all_ports, json_object_get(json_array_get(steps, i), "pods"));
 	for (size_t i = 0; i < json_array_size(steps); i++) {
 		r.step = (unsigned int)i + 1;
 		if (!run_step(&r, json_array_get(steps, i)))

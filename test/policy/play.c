@@ -75,26 +75,6 @@ static void give_all(struct play *p)
 	}
 }
 
-/* The ports that any pod of the case lists, each once, names aside. */
-static void collect_ports(json_t *all, const json_t *pods)
-{
-	for (size_t i = 0; i < json_array_size(pods); i++) {
-		const json_t *ports = json_object_get(json_array_get(pods, i), "ports");
-
-		for (size_t k = 0; k < json_array_size(ports); k++) {
-			json_t *port = json_copy(json_array_get(ports, k));
-			bool known = false;
-
-			json_object_del(port, "name");
-			for (size_t n = 0; n < json_array_size(all) && !known; n++)
-				known = json_equal(json_array_get(all, n), port);
-			if (!known)
-				json_array_append(all, port);
-			json_decref(port);
-		}
-	}
-}
-
 /* ---- probes ---------------------------------------------------------------------------------- */
 
 struct end {
@@ -238,11 +218,8 @@ long play_case(const json_t *c, unsigned int families, bool expect, play_fn *fn,
 	bool ok = true;
 
 	case_start(&p.state, c);
-	p.all_ports = json_array();
+	p.all_ports = case_ports(c);
 	p.next[0] = p.next[1] = 2;
-	collect_ports(p.all_ports, json_object_get(c, "pods"));
-	for (size_t i = 0; i < json_array_size(steps); i++)
-		collect_ports(p.all_ports, json_object_get(json_array_get(steps, i), "pods"));
 	for (size_t i = 0; i < json_array_size(steps) && ok; i++) {
 		p.step = (int)i;
 		ok = play_step(&p, json_array_get(steps, i), why, size);

@@ -236,6 +236,20 @@ examining()
 	cp $cnida few/cnida && echo >> few/cnida
 	bin_dir=$PWD/few
 	finding "another version is installed" 0 warning 'plugin folder' 'not this program' 'install'
+	finding "links are missing" 0 warning 'plugin folder' '[0-9]+ types are not there: .*bridge.*tuning' 'cnida install'
+	cp $cnida few/cnida
+	$cnida install --bin-dir "$PWD/few" > out
+	finding "complete again" 0 ok 'plugin folder' 'few: cnida and [0-9]+ types served by it' '^$'
+	cp --remove-destination /opt/cni/peer/bridge few/bridge
+	cp --remove-destination $cnida few/ptp
+	ln -sfn "$PWD/few/cnida" few/portmap
+	finding "a plugin of others" 0 warning 'plugin folder' "few: 1 types are another program's: bridge" 'NAME.upstream'
+	finding "a copy of cnida" 0 warning 'plugin folder' 'few: 1 types are copies of cnida.*: ptp$' 'remove them'
+	# Through the link into cnida itself, as an update of upstream's plugins does it.
+	cp -f /opt/cni/peer/host-local few/host-local
+	finding "upstream's copied over a link" 1 problem 'plugin folder' 'few/cnida is another program' 'remove-destination'
+	cp $cnida few/cnida && chmod a-x few/cnida
+	finding "not executable" 1 problem 'plugin folder' 'few/cnida cannot be run: Permission' 'cnida install'
 	bin_dir=/opt/cni/bin
 	mkdir -p readonly && mount -t tmpfs -o ro none readonly
 	data_dir=$PWD/readonly

@@ -188,7 +188,7 @@ static void copy_true(void)
 {
 	_cleanup_close_ int from = open("/bin/true", O_RDONLY | O_CLOEXEC);
 	_cleanup_close_ int to = open(folder_path("busy"), O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
-	char buf[65536];
+	char buf[16384];
 	ssize_t n;
 
 	cr_assert(from >= 0 && to >= 0, "open: %s", strerror(errno));

@@ -53,11 +53,11 @@ Test(vlan_conf, trunks)
 		{ "{\"vlantrunk\":[{\"ID\":5}]}", 0, 1, true, true, "5" },
 		{ "{\"vlanTrunk\":[{\"id\":5}],\"vlan\":7}", 7, 7, true, true, "5" },
 		{ "{\"vlanTrunk\":[{\"minID\":5,\"maxID\":5}]}", 0, 1, true, true, "5" },
-		{ "{\"vlanTrunk\":[{\"minid\":1,\"MAXID\":4094}]}", 0, 1, true, true, "1-4094" },
+		{ "{\"vlanTrunk\":[{\"minid\":1,\"MAXID\":4094}]}", 0, 1, true, true, "2-4094" },
 		/* 0 is no VLAN. */
 		{ "{\"vlanTrunk\":[{\"id\":0}]}", 0, 1, false, false, "" },
-		{ "{\"vlanTrunk\":[{\"minID\":0,\"maxID\":2}]}", 0, 1, true, true, "1-2" },
-		{ "{\"vlanTrunk\":[{\"minID\":0,\"maxID\":0},{\"id\":1}]}", 0, 1, true, true, "1" },
+		{ "{\"vlanTrunk\":[{\"minID\":0,\"maxID\":2}]}", 0, 1, true, true, "2" },
+		{ "{\"vlanTrunk\":[{\"minID\":0,\"maxID\":0},{\"id\":1}]}", 0, 1, true, true, "" },
 		/* A range and an ID in one entry. */
 		{ "{\"vlanTrunk\":[{\"minID\":10,\"maxID\":12,\"id\":20}]}", 0, 1, true, true,
 		  "10-12 20" },
@@ -68,7 +68,11 @@ Test(vlan_conf, trunks)
 		  0, 1, true, true, "10-31 33" },
 		{ "{\"vlanTrunk\":[{\"minID\":100,\"maxID\":200},{\"minID\":120,\"maxID\":130}]}",
 		  0, 1, true, true, "100-200" },
-		{ "{\"vlanTrunk\":[{\"id\":4094},{\"id\":1}]}", 0, 1, true, true, "1 4094" },
+		{ "{\"vlanTrunk\":[{\"id\":4094},{\"id\":1}]}", 0, 1, true, true, "4094" },
+		/* The untagged VLAN stays untagged. */
+		{ "{\"vlanTrunk\":[{\"minID\":99,\"maxID\":101}],\"vlan\":100}", 100, 100, true, true,
+		  "99 101" },
+		{ "{\"vlanTrunk\":[{\"id\":100}],\"vlan\":100}", 100, 100, true, true, "" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * look_tables.c - the tables that judge packets: nf_tables, and the maps of the eBPF programs
+ *
+ * Of nf_tables everything but what changes by itself: handles, counters, and elements that packets make. Of the maps the
+ * pods (with the slot that is in force) and the image, without the parity that says which slot that is.
+ */
+#include "bpf/abi.h"
+#include "test/crash/look.h"
+
+#include <arpa/inet.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define NFT_TYPE(msg) ((uint16_t)((NFNL_SUBSYS_NFTABLES << 8) | (msg)))
+#define SETS_MAX      512
+
+/* ---- nf_tables ----------------------------------------------------------------------------------- */
+
+struct set_name {
+	uint8_t family;
+	char table[64], name[64];
+};
+
+struct sets {
+	struct set_name v[SETS_MAX];
+	unsigned int n;
+};
+
+struct message {
+	uint8_t family;
+	const void *attrs;
+	size_t len;
+};
+
+static struct message message_of(const struct nlmsghdr *h)
+{
+	const struct nfgenmsg *g = NLMSG_DATA(h);
+
+	return (struct message) {
+		.family = g->nfgen_family,
+		.attrs = g + 1,
+		.len = NLMSG_PAYLOAD(h, sizeof(*g)),
+	};
+}
+
+static const struct nlattr *at(const struct message *m, unsigned int type)
+{
+	return look_attr(m->attrs, m->len, type);
+}
+
+static uint64_t hash_of(const struct message *m, const unsigned int types[])
+{
+	uint64_t h = LOOK_HASH;
+
+	for (size_t i = 0; types[i]; i++) {
+		const struct nlattr *a = at(m, types[i]);
+
+		if (a)
+			h = look_hash(h, a, a->nla_len);
+	}
+	return h;
+}
+
+static void on_table(const struct nlmsghdr *h, struct state *s, void *arg)
+{
+	const struct message m = message_of(h);
+
+	(void)arg;
+	look_line(s, "nft %u table %s flags=%x", m.family, attr_text(at(&m, NFTA_TABLE_NAME)),
+	          attr_u32(at(&m, NFTA_TABLE_FLAGS)));
+}
+
+static void on_chain(const struct nlmsghdr *h, struct state *s, void *arg)
+{
+	static const unsigned int types[] = { NFTA_CHAIN_HOOK, NFTA_CHAIN_POLICY, NFTA_CHAIN_TYPE,
+		                              NFTA_CHAIN_FLAGS, 0 };
+	const struct message m = message_of(h);
+
+	(void)arg;
+	look_line(s, "nft %u %s chain %s %016llx", m.family, attr_text(at(&m, NFTA_CHAIN_TABLE)),
+	          attr_text(at(&m, NFTA_CHAIN_NAME)), (unsigned long long)hash_of(&m, types));
+}
+
+static void on_rule(const struct nlmsghdr *h, struct state *s, void *arg)
+{
+	static const unsigned int types[] = { NFTA_RULE_EXPRESSIONS, NFTA_RULE_USERDATA, 0 };
+	const struct message m = message_of(h);
+
+	(void)arg;
+	look_line(s, "nft %u %s chain %s rule %016llx", m.family,
+	          attr_text(at(&m, NFTA_RULE_TABLE)), attr_text(at(&m, NFTA_RULE_CHAIN)),
+	          (unsigned long long)hash_of(&m, types));
+}
+
+static void on_set(const struct nlmsghdr *h, struct state *s, void *arg)
+{
+	static const unsigned int types[] = {
+		NFTA_SET_FLAGS,  NFTA_SET_KEY_TYPE, NFTA_SET_KEY_LEN,  NFTA_SET_DATA_TYPE,
+		NFTA_SET_POLICY, NFTA_SET_TIMEOUT,  NFTA_SET_USERDATA, 0,
+	};
+	const struct message m = message_of(h);
+	struct sets *sets = arg;
+	const char *table = attr_text(at(&m, NFTA_SET_TABLE)),
+		   *name = attr_text(at(&m, NFTA_SET_NAME));
+
+	look_line(s, "nft %u %s set %s %016llx", m.family, table, name,
+	          (unsigned long long)hash_of(&m, types));
+	/* Packets put elements into these. */
+	if (ntohl(attr_u32(at(&m, NFTA_SET_FLAGS))) & NFT_SET_EVAL)
+		return;
+	if (sets->n == SETS_MAX)
+		abort();
+	sets->v[sets->n].family = m.family;
+	snprintf(sets->v[sets->n].table, sizeof(sets->v->table), "%s", table);
+	snprintf(sets->v[sets->n].name, sizeof(sets->v->name), "%s", name);
+	sets->n++;
+}
+
+/* Bytes as hex, with text as text: keys are addresses and names, user data has the owner in it. */
+static void bytes(const struct nlattr *a, bool text, char *ret, size_t size)
+{
+	const unsigned char *p = a ? attr_data(a) : NULL;
+	size_t n = 0;
+
+	*ret = '\0';
+	for (size_t i = 0; a && i < attr_len(a) && n + 4 < size; i++) {
+		if (text && p[i] >= ' ' && p[i] < 127)
+			n += (size_t)snprintf(ret + n, size - n, "%c", p[i]);
+		else if (!text)
+			n += (size_t)snprintf(ret + n, size - n, "%02x", p[i]);
+	}
+}
+
+static void element(const struct set_name *set, const struct nlattr *e, struct state *s)
+{
+	const struct nlattr *end = look_attr(attr_data(e), attr_len(e), NFTA_SET_ELEM_KEY_END),
+			    *data = look_attr(attr_data(e), attr_len(e), NFTA_SET_ELEM_DATA);
+	char key[160], key_end[160], value[160], owner[160];
+
+	bytes(look_attr(attr_data(e), attr_len(e), NFTA_SET_ELEM_KEY), false, key, sizeof(key));
+	bytes(end, false, key_end, sizeof(key_end));
+	bytes(data, false, value, sizeof(value));
+	bytes(look_attr(attr_data(e), attr_len(e), NFTA_SET_ELEM_USERDATA), true, owner,
+	      sizeof(owner));
+	/* The key is a nest of one attribute: its header says nothing. */
+	look_line(s, "nft %u %s set %s element %s-%s flags=%x data=%s %s", set->family, set->table,
+	          set->name, strlen(key) > 8 ? key + 8 : key,
+	          strlen(key_end) > 8 ? key_end + 8 : key_end,
+	          attr_u32(look_attr(attr_data(e), attr_len(e), NFTA_SET_ELEM_FLAGS)), value,
+	          owner);
+}
+
+static void on_elements(const struct nlmsghdr *h, struct state *s, void *arg)
+{
+	const struct message m = message_of(h);
+	const struct nlattr *list = at(&m, NFTA_SET_ELEM_LIST_ELEMENTS);
+	const char *p = list ? attr_data(list) : NULL;
+	size_t len = list ? attr_len(list) : 0;
+
+	while (len >= sizeof(struct nlattr)) {
+		const struct nlattr *e = (const void *)p;
+		const size_t size = ATTR_ALIGN((size_t)e->nla_len);
+
+		if (e->nla_len < sizeof(*e) || e->nla_len > len)
+			break;
+		element(arg, e, s);
+		p += size;
+		len = size < len ? len - size : 0;
+	}
+}
+
+static void put_text(char *buf, size_t *len, uint16_t type, const char *text)
+{
+	struct nlattr a = { .nla_len = (uint16_t)(ATTR_HEADER + strlen(text) + 1),
+		            .nla_type = type };
+
+	memcpy(buf + *len, &a, sizeof(a));
+	memcpy(buf + *len + ATTR_HEADER, text, strlen(text) + 1);
+	*len += ATTR_ALIGN((size_t)a.nla_len);
+}
+
+static void look_elements(int fd, struct set_name *set, struct state *s)
+{
+	const struct nfgenmsg g = { .nfgen_family = set->family, .version = NFNETLINK_V0 };
+	char body[256] = { 0 };
+	size_t len = sizeof(g);
+
+	memcpy(body, &g, sizeof(g));
+	put_text(body, &len, NFTA_SET_ELEM_LIST_TABLE, set->table);
+	put_text(body, &len, NFTA_SET_ELEM_LIST_SET, set->name);
+	look_dump(fd, NFT_TYPE(NFT_MSG_GETSETELEM), body, len, on_elements, s, set);
+}
+
+void look_nft(int fd, struct state *s)
+{
+	static struct sets sets;
+	const struct nfgenmsg g = { .nfgen_family = NFPROTO_UNSPEC, .version = NFNETLINK_V0 };
+
+	sets.n = 0;
+	look_dump(fd, NFT_TYPE(NFT_MSG_GETTABLE), &g, sizeof(g), on_table, s, NULL);
+	look_dump(fd, NFT_TYPE(NFT_MSG_GETCHAIN), &g, sizeof(g), on_chain, s, NULL);
+	look_dump(fd, NFT_TYPE(NFT_MSG_GETRULE), &g, sizeof(g), on_rule, s, NULL);
+	look_dump(fd, NFT_TYPE(NFT_MSG_GETSET), &g, sizeof(g), on_set, s, &sets);
+	for (unsigned int i = 0; i < sets.n; i++)
+		look_elements(fd, &sets.v[i], s);
+}
+
+/* ---- maps ---------------------------------------------------------------------------------------- */
+
+static int sys_bpf(enum bpf_cmd cmd, union bpf_attr *attr)
+{
+	return (int)syscall(SYS_bpf, cmd, attr, sizeof(*attr));
+}
+
+static int map_get(const char *path)
+{
+	union bpf_attr attr = { .pathname = (uint64_t)(uintptr_t)path };
+
+	return sys_bpf(BPF_OBJ_GET, &attr);
+}
+
+static int map_element(enum bpf_cmd cmd, int fd, const void *key, void *value)
+{
+	union bpf_attr attr = {
+		.map_fd = (uint32_t)fd,
+		.key = (uint64_t)(uintptr_t)key,
+		.value = (uint64_t)(uintptr_t)value, /* or next_key, the same member of a union */
+	};
+
+	return sys_bpf(cmd, &attr);
+}
+
+/* The image in force; its parity. */
+static uint32_t look_image(struct state *s)
+{
+	static union {
+		struct image_header header;
+		char bytes[1U << 20];
+	} image;
+	union bpf_attr attr = { 0 };
+	uint32_t zero = 0, id = 0, parity;
+	int outer = map_get(CNIDA_BPF_DIR "/policy"), inner = -1;
+
+	if (outer >= 0 && map_element(BPF_MAP_LOOKUP_ELEM, outer, &zero, &id) == 0) {
+		attr.map_id = id;
+		inner = sys_bpf(BPF_MAP_GET_FD_BY_ID, &attr);
+	}
+	if (outer >= 0)
+		close(outer);
+	if (inner < 0 || map_element(BPF_MAP_LOOKUP_ELEM, inner, &zero, &image) < 0) {
+		look_line(s, "image none");
+		return 0;
+	}
+	close(inner);
+	parity = image.header.parity & 1;
+	image.header.parity = 0;
+	look_line(s, "image %u bytes %016llx", image.header.size,
+	          (unsigned long long)look_hash(LOOK_HASH, image.bytes, image.header.size));
+	return parity;
+}
+
+static void look_endpoint(const struct in6 *key, const struct endpoint *e, uint32_t parity,
+                          struct state *s)
+{
+	const struct endpoint_slot *slot = &e->slot[parity];
+	char addr[INET6_ADDRSTRLEN];
+
+	inet_ntop(AF_INET6, key, addr, sizeof(addr));
+	/* ff00::INDEX is the link itself. */
+	if (key->word[0] == htonl(0xff000000U))
+		snprintf(addr, sizeof(addr), "of the link");
+	look_line(s, "endpoint %s dev=%s %016llx flags=%x class=%u ingress=%u egress=%u", addr,
+	          look_link(e->ifindex),
+	          (unsigned long long)look_hash(look_hash(LOOK_HASH, e->mac, 6), e->host_mac, 6),
+	          e->flags, slot->class, slot->ingress, slot->egress);
+}
+
+void look_bpf(struct state *s)
+{
+	static struct endpoint_bucket pods[1024];
+	struct bpf_map_info info = { 0 };
+	union bpf_attr attr = { 0 };
+	int fd = map_get(CNIDA_BPF_DIR "/endpoint");
+	uint32_t parity, zero = 0;
+	size_t n = 0;
+
+	if (fd < 0)
+		return;
+	parity = look_image(s);
+	attr.info.bpf_fd = (uint32_t)fd;
+	attr.info.info_len = sizeof(info);
+	attr.info.info = (uint64_t)(uintptr_t)&info;
+	if (sys_bpf(BPF_OBJ_GET_INFO_BY_FD, &attr) == 0 && info.value_size <= sizeof(pods) &&
+	    map_element(BPF_MAP_LOOKUP_ELEM, fd, &zero, pods) == 0)
+		n = info.value_size / sizeof(pods[0]);
+	for (size_t i = 0; i < n * TAGS_WAYS; i++) {
+		const struct endpoint_bucket *b = &pods[i / TAGS_WAYS];
+		const struct endpoint_place *at = &b->place[i % TAGS_WAYS];
+
+		if (b->tags >> i % TAGS_WAYS * 8 & 0xff)
+			look_endpoint(&at->key, &at->endpoint, parity, s);
+	}
+	close(fd);
+}
