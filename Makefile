@@ -167,12 +167,13 @@ LIBELFOBJ := $(patsubst %,$(B)/obj/musl/libelf/%.o,elf32_getchdr elf32_getphdr e
 	gelf_getehdr gelf_getnote gelf_getphdr gelf_getshdr gelf_getsym gelf_xlate gelf_xlatetof)
 # test/unit, test/net and test/bpf are Criterion tests: one program per folder, linked with the product without main.c.
 SUITES := $(foreach s,unit net bpf,$(if $(wildcard test/$(s)/*.c),$(s)))
-ALONE := test/bench/ipam_scale.c test/bench/nothing.c
+FLOOR := $(patsubst %,test/bench/%.c,floor wire_record wire_replay)
+ALONE := test/bench/ipam_scale.c test/bench/nothing.c $(FLOOR)
 suite_obj = $(patsubst %.c,$(B)/obj/%.o,$(filter-out $(ALONE),$(sort $(wildcard test/$(1)/*.c))))
-# test/plugin (black-box tests of a plugin folder) and test/bench run plugins from outside: one program each,
+# test/plugin (black-box tests of a plugin folder), test/bench and test/soak run plugins from outside: one program each,
 # plain only, with test/lib/. test/bench/ipam_scale.c is a program of its own that needs the product,
-# nothing.c one that shows what starting an executable like the product costs.
-PROBES := $(if $(SAN),,$(foreach s,plugin bench,$(if $(wildcard test/$(s)/*.c),$(s))))
+# nothing.c one that shows what starting an executable like the product costs, floor.c one that shows what the kernel costs.
+PROBES := $(if $(SAN),,$(foreach s,plugin bench soak,$(if $(wildcard test/$(s)/*.c),$(s))))
 # test/conformance scores any plugin folder, in nodes of its own.
 CONFORMANCE := $(if $(SAN),,$(if $(wildcard test/conformance/*.c),$(B)/test/cni-conformance))
 TESTLIB := $(B)/obj/test/lib.a
@@ -187,8 +188,8 @@ policy_obj = $(patsubst %,$(B)/obj/test/policy/%.o,$(1))
 ORACLE := $(call policy_obj,oracle case play)
 GENERATE := $(ORACLE) $(call policy_obj,generate derive cyclonus cyclonus_changes large)
 WORLDS := $(call policy_obj,compiled shrink world_objects worlds)
-suite_extra = $(if $(filter unit,$(1)),$(ORACLE) $(WORLDS))
-TESTOBJ := $(foreach s,$(SUITES) lib plugin bench conformance,$(call suite_obj,$(s))) $(GENERATE) $(WORLDS)
+suite_extra = $(if $(filter unit bpf,$(1)),$(ORACLE) $(WORLDS))
+TESTOBJ := $(foreach s,$(SUITES) lib plugin bench soak conformance,$(call suite_obj,$(s))) $(GENERATE) $(WORLDS)
 
 # test/fuzz: each file but these is a target, a program of its own made by clang (not by `make tests`). What replays their corpora
 # is one program, sanitized only.
@@ -431,7 +432,7 @@ $(B)/test/policy/.made: $(B)/test/policy-generate
 $(FUZZ_REPLAY): | $(O)/.deps-check
 $(FUZZ_REPLAY): CFLAGS_EXTRA = -DFUZZ_REPLAY -Wno-conversion -Wno-sign-conversion -Wno-missing-prototypes \
 	-Wno-cast-qual -Wno-null-dereference $(FUZZ_FLAGS_$(*F)) \
-	'-DFUZZ_TARGETS=$(FUZZ_NAMES:%=X(%))'
+	'-DFUZZ_TARGETS(X)=$(FUZZ_NAMES:%=X(%))'
 FUZZ_FLAGS_packet := -fno-strict-aliasing -fno-sanitize=alignment -Wno-unknown-pragmas -Wno-pedantic -Wno-shadow
 $(B)/test/fuzz-replay: $(FUZZ_REPLAY) $(FUZZ_POLICY:%=$(B)/obj/%) $(LIBOBJ)
 	@mkdir -p $(@D)
@@ -457,6 +458,11 @@ $(FUZZ_NAMES:%=$(O)/test/fuzz/%): $(O)/test/fuzz/%: $(O)/obj/fuzz/test/fuzz/%.o 
 	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -pie $(if $(filter netlink,$*),$(FUZZ_WRAP)) -o $@ $^ \
 		-Wl,-Bstatic -lnftnl -Wl,-Bdynamic -ljansson -lbpf
 -include $(FUZZ_REPLAY:.o=.d) $(FUZZ_OBJ:.o=.d) $(FUZZ_NAMES:%=$(O)/obj/fuzz/test/fuzz/%.d)
+
+$(B)/test/floor: $(FLOOR:%.c=$(B)/obj/%.o) $(patsubst %,$(B)/obj/test/bench/%.o,lineup peer series) $(TESTLIB)
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS_TEST) -o $@ $^ -ljansson
 
 $(B)/test/ipam_scale: $(B)/obj/test/bench/ipam_scale.o $(LIBOBJ) $(if $(SAN),,$(LIBMNL))
 	@mkdir -p $(@D)
@@ -509,10 +515,11 @@ endif
 
 ifneq ($(filter bench,$(PROBES)),)
 # BENCH_ARGS: options of the program, see test/bench/README.md.
-bench: all $(B)/test/bench $(B)/test/ipam_scale $(B)/test/nothing | $(O)/.deps-check
+bench: all $(B)/test/bench $(B)/test/floor $(B)/test/ipam_scale $(B)/test/nothing | $(O)/.deps-check
 	@mkdir -p $(O)/bench
 	@test/lib/node $(B)/test/bench --cnida $(O)/bin --nothing $(B)/test/nothing \
 		--json $(O)/bench/results.json $(BENCH_ARGS)
+	@test/lib/node $(B)/test/floor --cnida $(O)/bin --nothing $(B)/test/nothing --json $(O)/bench/floor.json
 endif
 
 # ---- putting it in place -------------------------------------------------------------------------

@@ -32,7 +32,7 @@
 #include <linux/bpf.h>
 #include <linux/types.h>
 
-/* Part of the pin path: changes whenever a layout below does. */
+/* Part of the pin path: changes whenever a layout below, or what keeps writers of a map apart, does. */
 #define CNIDA_ABI      "2"
 #define CNIDA_BPF_ROOT "/sys/fs/bpf/cnida"
 #define CNIDA_BPF_DIR  CNIDA_BPF_ROOT "/" CNIDA_ABI

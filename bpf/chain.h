@@ -19,6 +19,8 @@ inline_always int chain_l4(struct __sk_buff *skb, struct packet *p, __u32 off, _
 	__u32 room = 16;
 
 	p->l4 = (__u16)off;
+	if (len < 8)
+		return parse_short(l, proto, v6);
 	if (bpf_skb_load_bytes(skb, off, word, 16) < 0) {
 		room = 8;
 		if (bpf_skb_load_bytes(skb, off, word, 8) < 0)

@@ -153,6 +153,7 @@ inline_always int addr_is4(const struct in6 *a)
 	return a->word[0] == 0 && a->word[1] == 0 && a->word[2] == bpf_htonl(0xffff);
 }
 
+/* A call of its own, like host_class(): the stack is short. */
 static __attribute__((noinline)) __u32 block_class(const void *image, const struct in6 *addr)
 {
 	return addr_is4(addr) ? block4_class(image, bpf_ntohl(addr->word[3]))
@@ -186,12 +187,11 @@ static __attribute__((noinline)) __u32 host_class(const void *image, const struc
  * judge() - May a pod whose rule set for this direction is @set talk to the peer?
  * @class:	of the peer as a pod, 0 if it is none
  * @want:	protocol << 16 | port
+ *
+ * One loop, not three calls: each costs as much as what it does.
  */
 inline_always int judge(const void *image, __u32 set, __u32 class, const struct in6 *addr, __u32 want)
 {
-	if (set == 0)
-		return 1;
-	/* One loop, not three calls: each costs as much as what it does. */
 #pragma clang loop unroll(disable)
 	for (__u32 i = 0; i < 3; i++) {
 		derive_again(image);

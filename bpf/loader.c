@@ -146,6 +146,30 @@ static int find_pins(struct err *e)
 	return exists(CNIDA_BPF_DIR "/control");
 }
 
+/*
+ * Pins of other layouts go when ours are there: nobody of this version looks at them, and their memory would be held until the next
+ * boot. Programs of theirs that are still at a veth go on with the policy that they had, until apply() puts ours in their place.
+ */
+static int remove_others(struct err *e)
+{
+	_cleanup_closedir_ DIR *dir = opendir(CNIDA_BPF_ROOT);
+	const struct dirent *d;
+	char path[PATH_BYTES];
+	int r = 0;
+
+	if (!dir)
+		return err_sys(e, errno, "open " CNIDA_BPF_ROOT);
+	while (r == 0 && (d = readdir(dir)) != NULL) {
+		if (strspn(d->d_name, "0123456789") != strlen(d->d_name) ||
+		    strcmp(d->d_name, CNIDA_ABI) == 0)
+			continue;
+		if (snprintf(path, sizeof(path), "%s/%s", CNIDA_BPF_ROOT, d->d_name) <
+		    (int)sizeof(path))
+			r = remove_dir(path, e);
+	}
+	return r;
+}
+
 static void version_path(char ret[static PATH_BYTES])
 {
 	(void)snprintf(ret, PATH_BYTES, "%s/version-%s", CNIDA_BPF_DIR, bpf_object_version_start);
@@ -294,11 +318,31 @@ static int open_object(const struct sizes *s, struct bpf_object **ret, struct er
 	return r < 0 ? bpf_error(e, r, "set the programs' constants") : 0;
 }
 
+/* libbpf leaves names away when a probe of its fails, whatever the reason; we know our programs at the veths by them. */
+static int check_names(const struct bpf_object *o, struct err *e)
+{
+	struct bpf_program *p;
+
+	bpf_object__for_each_program(p, o)
+	{
+		struct bpf_prog_info info;
+		uint32_t maps[1], n = 0;
+		int r = sys_prog_info(bpf_program__fd(p), &info, maps, &n);
+
+		if (r < 0)
+			return err_sys(e, -r, "ask for an eBPF program that was loaded");
+		if (strncmp(info.name, bpf_program__name(p), sizeof(info.name) - 1) != 0)
+			return err_set(e, CNI_E_TRY_AGAIN, EAGAIN,
+			               "the eBPF programs were loaded without their names");
+	}
+	return 0;
+}
+
 static int load_object(struct bpf_object *o, struct err *e)
 {
 	int r = bpf_object__load(o);
 
-	return r < 0 ? bpf_error(e, r, "load the eBPF programs") : 0;
+	return r < 0 ? bpf_error(e, r, "load the eBPF programs") : check_names(o, e);
 }
 
 static int pin(int fd, const char *name, struct err *e)
@@ -401,6 +445,8 @@ int loader_load(const struct loader_conf *conf, struct err *e)
 	if (r != 0)
 		return r < 0 ? r : 0;
 	r = load(conf, e);
+	if (r >= 0)
+		r = remove_others(e);
 	return r < 0 ? r : 1;
 }
 

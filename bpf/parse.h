@@ -235,6 +235,16 @@ inline_always int parse_l4(struct l4 *l, const __u8 *h, __u32 room, __u32 len, _
 	return PARSE_OK;
 }
 
+/* parse_short() - Less payload than the shortest header that we know has: whatever may follow it in the frame. */
+inline_always int parse_short(struct l4 *l, __u32 proto, __u32 v6)
+{
+	*l = (struct l4) { .want = WANT_OTHER };
+	return proto == IPPROTO_TCP || proto == IPPROTO_UDP || proto == IPPROTO_SCTP_ ||
+	                       proto == (v6 ? IPPROTO_ICMPV6_ : IPPROTO_ICMP)
+	               ? PARSE_DROP
+	               : PARSE_OK;
+}
+
 inline_always void packet_take(struct packet *p, const struct l4 *l)
 {
 	p->flags |= (__u16)l->flags;
@@ -315,7 +325,9 @@ inline_always int parse_ipv4(const struct __sk_buff *skb, struct packet *p, cons
 		p->flags |= PACKET_FIRST;
 	}
 	h = data + ETH_HLEN + header;
-	if (h + 16 <= end)
+	if (len < 8)
+		r = parse_short(&l, ip->protocol, 0);
+	else if (h + 16 <= end)
 		r = parse_l4(&l, h, 16, len, ip->protocol, 0, frag != 0, 0);
 	else if (h + 8 <= end)
 		r = parse_l4(&l, h, 8, len, ip->protocol, 0, frag != 0, 0);

@@ -9,7 +9,7 @@
 #include "bpf/parse.h"
 
 /* How often somebody looks whether a bucket is free: some microseconds. Who has it needs nanoseconds. */
-#define FLOW_TRIES 128
+#define FLOW_TRIES 64
 
 /* Jiffies are one load, a clock is a call that costs as much as all the rest of a known packet. */
 inline_always __u32 flow_tick(void)
@@ -119,6 +119,57 @@ inline_always int flow_peek(const struct flow_key *k, __u32 hash, struct flow *r
 	return PEEK_FOUND;
 }
 
+/* Where the key is, FLOW_WAYS if nowhere. */
+inline_always __u32 flow_locate(const struct flow_bucket *b, const struct flow_key *k, __u32 tag)
+{
+	__u64 match = tags_match(b->tags, tag);
+
+#pragma clang loop unroll(disable)
+	for (__u32 i = 0; match && i < FLOW_WAYS; i++, match &= match - 1) {
+		derive_again(k);
+		if (flow_key_eq(&b->slot[tags_first(match)].key, k))
+			return tags_first(match);
+	}
+	return FLOW_WAYS;
+}
+
+inline_always int flow_read(const struct flow_bucket *b, const struct flow_key *k, __u32 hash,
+                            struct flow *ret)
+{
+	__u32 way = flow_locate(b, k, tag_of(hash >> 24));
+
+	flow_copy(ret, &b->slot[way & (FLOW_WAYS - 1)].flow);
+	ret->seen = b->seen[way & (FLOW_WAYS - 1)];
+	return way != FLOW_WAYS;
+}
+
+/* flow_find() - Copy an entry, idle or not: 1, 0 if there is none, -1 if that cannot be told now. */
+verified_once int flow_find(const struct flow_key *k, __u32 hash, struct flow *ret)
+{
+	struct flow_bucket *b = flow_bucket(hash);
+	int r;
+
+	if (!k || !ret || !b)
+		return -1;
+	if (constants.locks) {
+		bpf_spin_lock(&b->lock);
+		r = flow_read(b, k, hash, ret);
+		bpf_spin_unlock(&b->lock);
+		return r;
+	}
+#pragma clang loop unroll(disable)
+	for (__u32 i = 0; i < FLOW_TRIES; i++) {
+		__u32 sequence = *(volatile __u32 *)&b->sequence;
+
+		compiler_barrier();
+		r = flow_read(b, k, hash, ret);
+		compiler_barrier();
+		if (!(sequence & 1) && *(volatile __u32 *)&b->sequence == sequence)
+			return r;
+	}
+	return -1;
+}
+
 /* ---- with the bucket to oneself ---- */
 
 inline_always int flow_lock(struct flow_bucket *b)
@@ -148,35 +199,6 @@ inline_always void flow_unlock(struct flow_bucket *b)
 		*(volatile __u32 *)&b->sequence += 1;
 }
 
-/* Where the key is, FLOW_WAYS if nowhere. */
-inline_always __u32 flow_locate(const struct flow_bucket *b, const struct flow_key *k, __u32 tag)
-{
-	__u64 match = tags_match(b->tags, tag);
-
-#pragma clang loop unroll(disable)
-	for (__u32 i = 0; match && i < FLOW_WAYS; i++, match &= match - 1) {
-		derive_again(k);
-		if (flow_key_eq(&b->slot[tags_first(match)].key, k))
-			return tags_first(match);
-	}
-	return FLOW_WAYS;
-}
-
-/* flow_find() - Copy an entry, idle or not: 1, 0 if there is none, -1 if that cannot be told now. */
-verified_once int flow_find(const struct flow_key *k, __u32 hash, struct flow *ret)
-{
-	struct flow_bucket *b = flow_bucket(hash);
-	__u32 way;
-
-	if (!k || !ret || !b || !flow_lock(b))
-		return -1;
-	way = flow_locate(b, k, tag_of(hash >> 24));
-	flow_copy(ret, &b->slot[way & (FLOW_WAYS - 1)].flow);
-	ret->seen = b->seen[way & (FLOW_WAYS - 1)];
-	flow_unlock(b);
-	return way != FLOW_WAYS;
-}
-
 /*
  * The place that was silent for longest. Ticks are coarse: among those that were seen in the same one the places
  * take turns, by the number of writes, or a new connection would push out the one before it.
@@ -184,7 +206,12 @@ verified_once int flow_find(const struct flow_key *k, __u32 hash, struct flow *r
 inline_always __u32 flow_oldest(const struct flow_bucket *b, __u32 now)
 {
 	__u32 first = b->sequence >> 1, way = first & (FLOW_WAYS - 1), most = 0;
+	const word64 *seen = (const word64 *)b->seen;
+	const __u64 both = WORD64(now, now);
 
+	/* A flood: nobody was silent. */
+	if (((seen[0] ^ both) | (seen[1] ^ both) | (seen[2] ^ both) | (seen[3] ^ both)) == 0)
+		return way;
 #pragma clang loop unroll(disable)
 	for (__u32 i = 0; i < FLOW_WAYS; i++) {
 		__u32 at = (first + i) & (FLOW_WAYS - 1);

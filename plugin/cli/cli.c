@@ -9,6 +9,7 @@
 #include "base/json.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,6 +20,7 @@ struct command {
 };
 
 static int help(int argc, char **argv, FILE *out);
+static int version(int argc, char **argv, FILE *out);
 
 static const struct command commands[] = {
 	{ "list", cli_list, "show what is attached on this node" },
@@ -28,12 +30,55 @@ static const struct command commands[] = {
 	{ "policy", cli_policy, "network policy: apply, show, explain, status, clear" },
 	{ "install", cli_install, "put the plugins into the node's CNI folder" },
 	{ "uninstall", cli_uninstall, "take the plugins and everything of cnida off the node" },
-	{ "help", help, "show this" },
+	{ "version", version, "show the version" },
+	{ "help", help, "show this, or with a COMMAND its options" },
 };
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	}
+	return NULL;
+}
+
+static int unknown_command(const char *name)
+{
+	(void)fprintf(stderr, "cnida: no command \"%s\"; see cnida help\n", name);
+	return CLI_USAGE;
+}
+
+static int version(int argc, char **argv, FILE *out)
+{
+	static const struct cli_option none[] = { { NULL, NULL, NULL, NULL } };
+	int i = cli_options(argc, argv, none, "version", "Shows the version.", out);
+
+	if (i < 0)
+		return i == -2 ? CLI_OK : CLI_USAGE;
+	(void)fprintf(out, "cnida " CNIDA_VERSION "\n");
+	return CLI_OK;
+}
+
+static int help_for(const char *name, FILE *out)
+{
+	const struct command *command = find_command(name);
+	char asked[] = "--help";
+	char *argv[] = { NULL, asked, NULL };
+
+	if (!command || command->run == help)
+		return command ? help(1, argv, out) : unknown_command(name);
+	argv[0] = strdup(command->name);
+	if (argv[0])
+		(void)command->run(2, argv, out);
+	free(argv[0]);
+	return CLI_OK;
+}
 
 static int help(int argc, char **argv, FILE *out)
 {
-	(void)argc, (void)argv;
+	if (argc > 1)
+		return help_for(argv[1], out);
 	(void)fprintf(out, CLI_TITLE "\n\nusage: cnida COMMAND [OPTION...]\n\n");
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		(void)fprintf(out, "  %-11s %s\n", commands[i].name, commands[i].help);
@@ -47,24 +92,21 @@ static int help(int argc, char **argv, FILE *out)
 int cli_main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "help";
+	const struct command *command;
+	int status;
 
 	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
 		name = "help";
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-		int status;
-
-		if (strcmp(commands[i].name, name) != 0)
-			continue;
-		status = commands[i].run(argc - 1, argv + 1, stdout);
-		/* A full disk or a closed pipe must not look like success. */
-		if ((ferror(stdout) || fflush(stdout) != 0) && status == CLI_OK) {
-			(void)fprintf(stderr, "cnida: cannot write: %s\n", err_text(errno));
-			status = CLI_FAILED;
-		}
-		return status;
+	command = find_command(name);
+	if (!command)
+		return unknown_command(name);
+	status = command->run(argc - 1, argv + 1, stdout);
+	/* A full disk or a closed pipe must not look like success. */
+	if ((ferror(stdout) || fflush(stdout) != 0) && status == CLI_OK) {
+		(void)fprintf(stderr, "cnida: cannot write: %s\n", err_text(errno));
+		status = CLI_FAILED;
 	}
-	(void)fprintf(stderr, "cnida: no command \"%s\"; see cnida help\n", name);
-	return CLI_USAGE;
+	return status;
 }
 
 static void print_help(const struct cli_option *options, const char *usage, const char *about,

@@ -117,8 +117,9 @@ int cli_doctor(int argc, char **argv, FILE *out)
 		return CLI_FAILED;
 	if (!json) {
 		print_findings(&d, out);
-		(void)fprintf(out, "\n%zu problems, %zu warnings\n", count(&d, FINDING_FAIL),
-		              count(&d, FINDING_WARN));
+		(void)fprintf(out, "\n%zu problem%s, %zu warning%s\n", count(&d, FINDING_FAIL),
+		              count(&d, FINDING_FAIL) == 1 ? "" : "s", count(&d, FINDING_WARN),
+		              count(&d, FINDING_WARN) == 1 ? "" : "s");
 	}
 	return count(&d, FINDING_FAIL) ? CLI_FAILED : CLI_OK;
 }

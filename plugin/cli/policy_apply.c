@@ -129,10 +129,10 @@ static bool changed(const struct apply_pod *p, bool had_before)
 
 static void print_changes(const struct policy_pods *pods, const struct apply_result *res, FILE *out)
 {
-	static const char *const headings[] = { "NAMESPACE", "POD",    "ADDRESS", "INGRESS",
+	static const char *const headings[] = { "NAMESPACE", "POD",    "ADDRESSES", "INGRESS",
 		                                "EGRESS",    "LABELS", NULL };
 	struct text_table t;
-	char text[IP_STR_MAX];
+	char text[512];
 	size_t n = 0;
 
 	text_table_init(&t, headings);
@@ -144,7 +144,8 @@ static void print_changes(const struct policy_pods *pods, const struct apply_res
 		n++;
 		text_table_add(&t, p->namespace);
 		text_table_add(&t, p->name);
-		text_table_add(&t, p->n_ips ? ip_format(&p->ips[0].addr, text) : "");
+		cell_addresses(p->ips, p->n_ips, text, sizeof(text));
+		text_table_add(&t, text);
 		text_table_add(&t, change_of(p, res->had_before, INGRESS));
 		text_table_add(&t, change_of(p, res->had_before, EGRESS));
 		text_table_add(&t, p->known ? "known" : "unknown");
@@ -205,11 +206,12 @@ static void print_outcome(const struct outcome *o, FILE *out)
 	for (size_t i = 0; i < o->pods.n; i++)
 		n += changed(&o->pods.v[i], o->res.had_before);
 	print_changes(&o->pods, &o->res, out);
-	(void)fprintf(out,
-	              "%zu policies, %zu namespaces, %zu pods; of %zu pods here %zu "
-	              "changed; %.1f ms\n",
-	              o->objects.n_policies, o->objects.n_namespaces, o->objects.n_pods, o->pods.n,
-	              n, o->ms);
+	(void)fprintf(out, "%zu %s, %zu %s, %zu %s; of %zu %s here %zu changed; %.1f ms\n",
+	              o->objects.n_policies, o->objects.n_policies == 1 ? "policy" : "policies",
+	              o->objects.n_namespaces,
+	              o->objects.n_namespaces == 1 ? "namespace" : "namespaces", o->objects.n_pods,
+	              o->objects.n_pods == 1 ? "pod" : "pods", o->pods.n,
+	              o->pods.n == 1 ? "pod" : "pods", n, o->ms);
 	if (!o->res.loaded)
 		(void)fprintf(out, "stored; nothing is attached, so the first pod's ADD "
 		                   "puts it in force\n");
@@ -262,6 +264,8 @@ static int run_apply(const char *const *sources, int n, const struct loader_conf
 		(void)fprintf(stderr, "cnida policy apply: warning: %s\n", o.objects.warnings[i]);
 	if (r == 0)
 		r = policy_apply(&o.objects, loader, &o.pods, &o.res, &e);
+	if (r == 0)
+		policy_sort(&o.pods);
 	o.ms = now_ms() - o.ms;
 	if (r < 0)
 		status = policy_failed("apply", &e);
@@ -340,6 +344,7 @@ int policy_cmd_clear(int argc, char **argv, FILE *out)
 		(void)jset(doc, "letGo", json_integer(r));
 		return cli_print_json("policy", doc, out);
 	}
-	(void)fprintf(out, "no policy any more; %d pods were let go\n", r);
+	(void)fprintf(out, "no policy any more; %d %s let go\n", r,
+	              r == 1 ? "pod was" : "pods were");
 	return CLI_OK;
 }

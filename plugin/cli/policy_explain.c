@@ -9,6 +9,7 @@
 #include "cli/policy.h"
 #include "endpoint/policy_node.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -227,6 +228,8 @@ static int answer(const struct question *q, struct objects *objects, FILE *out)
 		r = explain(objects, q->relaxed, q->src, q->dst, q->proto, q->number, &x, &e);
 	if (r < 0) {
 		status = policy_failed("explain", &e);
+		if (r == -EINVAL) /* an end that is none */
+			status = CLI_USAGE;
 	} else if (q->json) {
 		status = cli_print_json("policy", to_json(&x, q->node), out);
 	} else {
@@ -253,7 +256,8 @@ int policy_cmd_explain(int argc, char **argv, FILE *out)
 	struct err e;
 	int r, status;
 	int n = policy_operands(
-		argc, argv, options, "policy explain [--json] [--node NAME] SRC DST PORT/PROTOCOL",
+		argc, argv, options,
+		"policy explain [--json] [--node NAME] [--relaxed] SRC DST PORT/PROTOCOL",
 		"Says by the objects that were applied whether a connection is allowed, "
 		"and which policy\n"
 		"and rule decide. SRC and DST are NAMESPACE/POD, an address, or \"node\" "
@@ -264,9 +268,12 @@ int policy_cmd_explain(int argc, char **argv, FILE *out)
 
 	if (n < 0)
 		return n == -2 ? CLI_OK : CLI_USAGE;
-	q =
-		(struct question) { word[0], word[1], word[2],      node,
-		                    0,       0,       json != NULL, relaxed != NULL };
+	q = (struct question) { .src = word[0],
+		                .dst = word[1],
+		                .port = word[2],
+		                .node = node,
+		                .json = json != NULL,
+		                .relaxed = relaxed != NULL };
 	if (parse_port(q.port, &q.proto, &q.number) < 0) {
 		(void)fprintf(stderr,
 		              "cnida policy explain: expected PORT/PROTOCOL, found \"%s\"\n",

@@ -16,7 +16,8 @@
 struct view {
 	struct objects objects;
 	struct policy_pods pods;
-	struct verdicts verdicts; /* map NULL: nothing is in force */
+	struct verdicts verdicts;
+	bool stored; /* a policy was applied */ /* map NULL: nothing is in force */
 };
 
 static void view_free(struct view *v)
@@ -31,6 +32,7 @@ static int view_open(struct view *v, struct err *e)
 	_cleanup_nl_ struct nl_sock host = { .fd = -1 };
 	int r = policy_stored(&v->objects, e);
 
+	v->stored = r > 0;
 	if (r >= 0)
 		r = nl_open(NETLINK_ROUTE, &host, e);
 	if (r >= 0)
@@ -53,7 +55,7 @@ static int view_open(struct view *v, struct err *e)
 static const char *state(const struct view *v, const struct apply_pod *p, enum direction d)
 {
 	if (!v->verdicts.map)
-		return "not loaded";
+		return v->stored ? "not loaded" : "not judged";
 	if (p->after.pod.set[d] == SET_OPEN)
 		return "open";
 	return p->after.pod.set[d] == SET_DENY ? "isolated, nothing allowed" : "isolated";
@@ -83,6 +85,18 @@ static void join_policies(const struct view *v, const struct apply_pod *p, char 
 	}
 }
 
+/* By its name, or by NAMESPACE/NAME. */
+static bool is_called(const struct apply_pod *p, const char *name)
+{
+	const char *slash = strchr(name, '/');
+	const size_t len = slash ? (size_t)(slash - name) : 0;
+
+	if (!slash)
+		return strcmp(name, p->name) == 0;
+	return strncmp(name, p->namespace, len) == 0 && p->namespace[len] == '\0' &&
+	       strcmp(slash + 1, p->name) == 0;
+}
+
 static void print_rows(const struct view *v, const char *only, FILE *out)
 {
 	static const char *const headings[] = { "NAMESPACE", "POD",    "ADDRESSES", "INGRESS",
@@ -94,7 +108,7 @@ static void print_rows(const struct view *v, const char *only, FILE *out)
 	for (size_t i = 0; i < v->pods.n; i++) {
 		const struct apply_pod *p = &v->pods.v[i];
 
-		if (only && strcmp(only, p->name) != 0)
+		if (only && !is_called(p, only))
 			continue;
 		text_table_add(&t, p->namespace);
 		text_table_add(&t, p->name);
@@ -133,7 +147,7 @@ static json_t *rows_to_json(const struct view *v, const char *only)
 		const struct apply_pod *p = &v->pods.v[i];
 		json_t *row, *ips;
 
-		if (only && strcmp(only, p->name) != 0)
+		if (only && !is_called(p, only))
 			continue;
 		row = json_object();
 		ips = json_array();
@@ -155,7 +169,7 @@ static json_t *rows_to_json(const struct view *v, const char *only)
 static bool has_pod(const struct view *v, const char *name)
 {
 	for (size_t i = 0; i < v->pods.n; i++) {
-		if (strcmp(name, v->pods.v[i].name) == 0)
+		if (is_called(&v->pods.v[i], name))
 			return true;
 	}
 	return false;
@@ -164,7 +178,9 @@ static bool has_pod(const struct view *v, const char *name)
 static int print_view(const struct view *v, const char *only, bool json, FILE *out)
 {
 	if (only && !has_pod(v, only)) {
-		(void)fprintf(stderr, "cnida policy show: no pod \"%s\" of this node is judged\n",
+		(void)fprintf(stderr,
+		              "cnida policy show: no pod \"%s\" of this node is judged: see cnida "
+		              "policy show\n",
 		              only);
 		return CLI_FAILED;
 	}
@@ -187,7 +203,7 @@ int policy_cmd_show(int argc, char **argv, FILE *out)
 	struct view v = { 0 };
 	struct err e;
 	int r, status;
-	int n = policy_operands(argc, argv, options, "policy show [--json] [POD]",
+	int n = policy_operands(argc, argv, options, "policy show [--json] [[NAMESPACE/]POD]",
 	                        "Shows how the pods of this node are judged, and by "
 	                        "which policies. LABELS unknown: no\n"
 	                        "Pod object tells them, so the pod is isolated in "

@@ -165,10 +165,11 @@ static void print_text(const struct status *s, FILE *out)
 	(void)fprintf(out, "backend     %s\n", backend_name(s));
 	if (s->in_force)
 		(void)fprintf(out,
-		              "objects     %u policies, %u pods; compiled to %u rule sets, %u peer "
+		              "objects     %u %s, %u %s; compiled to %u rule sets, %u peer "
 		              "classes\n",
-		              s->about.n_policies, s->about.n_pods, s->about.n_sets,
-		              s->about.n_classes);
+		              s->about.n_policies, s->about.n_policies == 1 ? "policy" : "policies",
+		              s->about.n_pods, s->about.n_pods == 1 ? "pod" : "pods",
+		              s->about.n_sets, s->about.n_classes);
 	if (!s->loaded || s->nftables)
 		return;
 	(void)fprintf(out, "Services    %s\n",

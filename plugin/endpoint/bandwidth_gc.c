@@ -142,7 +142,8 @@ static int clear_recorded(const struct extra_record *r, void *arg, struct err *e
 }
 
 /* Devices first, then records: an ADD writes its record before its device. */
-static int sweep_devices(struct garbage_report *report, struct nl_sock *host, bool dry_run, struct err *e)
+static int sweep_devices(struct garbage_report *report, struct nl_sock *host, bool dry_run,
+                         struct err *e)
 {
 	struct garbage *g = calloc(1, sizeof(*g));
 	char what[320];

@@ -7,11 +7,11 @@
 #include "endpoint/bandwidth.h"
 #include "endpoint/elements.h"
 #include "endpoint/firewall.h"
+#include "endpoint/inside.h"
 #include "endpoint/ipam.h"
 #include "endpoint/policy.h"
 #include "endpoint/portmap.h"
 #include "endpoint/record.h"
-#include "kernel/netns.h"
 
 #include <errno.h>
 #include <string.h>
@@ -55,21 +55,9 @@ static int find_interfaces(struct check *c, struct err *e)
 
 static int check_inside(struct check *c, struct err *e)
 {
-	_cleanup_close_ int fd = netns_open(c->req->netns, NULL, e), back = -1;
 	_cleanup_nl_ struct nl_sock pod = { .fd = -1 };
-	struct err lost;
-	int r;
+	int r = inside_socket(c->req, &pod, e);
 
-	if (fd < 0)
-		return fd;
-	r = netns_enter(fd, &back, e);
-	if (r < 0)
-		return r;
-	r = nl_open(NETLINK_ROUTE, &pod, e);
-	if (netns_leave(&back, &lost) < 0) {
-		*e = lost;
-		return -EIO;
-	}
 	return r < 0 ? r : check_pod(c, &pod, e);
 }
 

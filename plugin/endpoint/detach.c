@@ -100,6 +100,8 @@ int detach_records(struct nl_sock *host, const struct record *r, size_t n, struc
 		keep_first(&first, there, e, &this);
 		/* What could not be taken out is found again by its record. */
 		if (there == 0 && out[i])
+			keep_first(&first, policy_gone(host, &r[i], &this), e, &this);
+		if (there == 0 && out[i])
 			keep_first(&first, forget(&nft, &r[i], &this), e, &this);
 	}
 	return first;
@@ -261,6 +263,7 @@ static int detach_recorded(struct nl_sock *host, struct nl_sock *nft, int *arriv
 		(void)close(take_fd(arrival));
 	if (r >= 0)
 		keep_first(&first, reaper_run(host, &this), e, &this);
+	keep_first(&first, policy_gone(host, rec, &this), e, &this);
 	return first < 0 ? first : r;
 }
 

@@ -161,10 +161,9 @@ static int firewall_from_json(const json_t *doc, void *record, struct err *e)
 
 /* Files */
 
-#define FOLDER(name, from_json)                                                           \
-	{                                                                                 \
-		RUN_DIR "/" name, SIZE_MAX_BYTES, sizeof(struct extra_record), from_json, \
-			NULL                                                              \
+#define FOLDER(name, from_json)                                                                \
+	{                                                                                      \
+		RUN_DIR "/" name, SIZE_MAX_BYTES, sizeof(struct extra_record), from_json, NULL \
 	}
 static const struct record_folder folders[] = {
 	[EXTRA_BANDWIDTH] = FOLDER("bandwidth", bandwidth_from_json),

@@ -70,16 +70,28 @@ void garbage_tell(struct garbage_report *r, const char *what, const char *why)
 		r->seen(what, why, r->arg);
 }
 
+void garbage_describe(const char *what, const struct owner *o, char ret[static GARBAGE_TEXT_MAX])
+{
+	if (*o->network)
+		(void)snprintf(ret, GARBAGE_TEXT_MAX, "%s %s %s %s %s", what, o->name, o->network,
+		               o->container_id, o->ifname);
+	else
+		(void)snprintf(ret, GARBAGE_TEXT_MAX, "%s %s", what, o->name);
+}
+
+const char *garbage_why(const struct owner *o)
+{
+	return *o->network ? "its network namespace is gone" : "its record cannot be read";
+}
+
 int garbage_collect_dead(struct garbage_dead *g, const char *what, const struct owner *o,
                          struct err *e)
 {
-	char text[768];
+	char text[GARBAGE_TEXT_MAX];
 
 	if (*o->network && owner_alive(o))
 		return 0;
-	(void)snprintf(text, sizeof(text), "%s %s %s %s %s", what, o->name, o->network,
-	               o->container_id, o->ifname);
-	garbage_tell(&g->report, text,
-	             *o->network ? "its network namespace is gone" : "its record cannot be read");
+	garbage_describe(what, o, text);
+	garbage_tell(&g->report, text, garbage_why(o));
 	return garbage_add(&g->names, o->name, e);
 }

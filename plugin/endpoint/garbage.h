@@ -52,6 +52,12 @@ struct garbage_report {
 };
 void garbage_tell(struct garbage_report *r, const char *what, const char *why);
 
+#define GARBAGE_TEXT_MAX 768
+/* garbage_describe() - A dead attachment's part, for the report: "@what name network container-id ifname". */
+void garbage_describe(const char *what, const struct owner *o, char ret[static GARBAGE_TEXT_MAX]);
+/* garbage_why() - Why it is dead. */
+const char *garbage_why(const struct owner *o);
+
 struct garbage_dead {
 	struct garbage_report report;
 	struct garbage_names names;

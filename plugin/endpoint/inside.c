@@ -34,3 +34,22 @@ int inside_pod(const struct request *req, struct netns_id *ret_id, inside_fn fn,
 	}
 	return r;
 }
+
+int inside_socket(const struct request *req, struct nl_sock *ret, struct err *e)
+{
+	struct err lost;
+	_cleanup_close_ int fd = netns_open(req->netns, NULL, e), back = -1;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	r = netns_enter(fd, &back, e);
+	if (r < 0)
+		return r;
+	r = nl_open(NETLINK_ROUTE, ret, e);
+	if (netns_leave(&back, &lost) < 0) {
+		*e = lost;
+		return -EIO;
+	}
+	return r;
+}

@@ -15,12 +15,12 @@
 #include <net/if.h>
 #include <stdbool.h>
 
-#define OWNER_MEMBERS                                          \
+#define OWNER_MEMBERS                                            \
 	char name[IFNAMSIZ]; /* of its records: record_name() */ \
-	char network[256];                                     \
-	char container_id[256];                                \
-	char ifname[IFNAMSIZ];                                 \
-	char netns[4096];                                      \
+	char network[256];                                       \
+	char container_id[256];                                  \
+	char ifname[IFNAMSIZ];                                   \
+	char netns[4096];                                        \
 	struct netns_id netns_id;
 
 struct owner {
@@ -28,12 +28,12 @@ struct owner {
 };
 
 /* As part of a record: r->network and so on are its members, &r->owner is the whole. */
-#define OWNER                       \
-	union {                     \
-		struct owner owner; \
-		struct {            \
+#define OWNER                         \
+	union {                       \
+		struct owner owner;   \
+		struct {              \
 			OWNER_MEMBERS \
-		};                  \
+		};                    \
 	}
 
 /* owner_describe() - Of a request; ret->netns_id is left alone. 0, or -ENAMETOOLONG with code 7. */

@@ -18,9 +18,11 @@
 
 void policy_describe(struct attachment *a)
 {
-	if (a->conf.policy.backend != POLICY_NONE && *a->conf.ipam_type)
-		(void)snprintf(a->rec.policy, sizeof(a->rec.policy), "%s",
-		               a->conf.policy.allow_unknown ? "allow" : "isolate");
+	if (a->conf.policy.backend == POLICY_NONE || !*a->conf.ipam_type)
+		return;
+	(void)snprintf(a->rec.policy, sizeof(a->rec.policy), "%s",
+	               a->conf.policy.allow_unknown ? "allow" : "isolate");
+	a->rec.policy_nftables = a->conf.policy.backend == POLICY_NFTABLES;
 }
 
 /* ---- ADD ---- */
@@ -349,17 +351,14 @@ static int former_link(struct nl_sock *host, const struct datapath *d, const str
 	return 0;
 }
 
-int policy_leave(struct nl_sock *host, const struct record *r, struct err *e)
+static int leave_datapath(struct nl_sock *host, const struct record *r, struct err *e)
 {
 	_cleanup_datapath_ struct datapath d = DATAPATH_CLOSED;
 	struct ip_addr ips[RECORD_IPS_MAX];
 	struct link_info link = { 0 };
 	uint32_t ifindex;
-	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
-	int x = policy_nft_leave(&nft, r, e);
+	int x = policy_is_loaded() ? datapath_open(&d, e) : 0;
 
-	if (x == 0 && policy_is_loaded())
-		x = datapath_open(&d, e);
 	if (x <= 0)
 		return x;
 	for (size_t i = 0; i < r->n_ips; i++)
@@ -369,6 +368,19 @@ int policy_leave(struct nl_sock *host, const struct record *r, struct err *e)
 	if (x == -ENODEV)
 		x = former_link(host, &d, r, &ifindex, e);
 	return x < 0 || !ifindex ? x : datapath_remove(&d, ifindex, ips, r->n_ips, e);
+}
+
+int policy_leave(struct nl_sock *host, const struct record *r, struct err *e)
+{
+	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
+	int x = policy_nft_leave(&nft, r, e);
+
+	return x == 0 ? leave_datapath(host, r, e) : x;
+}
+
+int policy_gone(struct nl_sock *host, const struct record *r, struct err *e)
+{
+	return *r->policy ? leave_datapath(host, r, e) : 0;
 }
 
 int policy_confirm(struct nl_sock *nft, const struct record *r, struct err *e)

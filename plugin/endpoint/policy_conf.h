@@ -3,7 +3,7 @@
  * policy_conf.h - the configuration key "policy": is a pod's traffic judged, and by what?
  *
  *	"policy": { "backend": "auto", "unknown": "isolate", "fail": "closed",
- *	            "fastpath": true, "flows": 8192, "endpoints": 1024 }
+ *	            "fastpath": true, "flows": 8192, "endpoints": 512 }
  *
  * backend	"auto"		as soon as policy was applied on the node (default, also without the key, of type cnida)
  *		"ebpf"		always: before any policy there is the source guard and the fast path

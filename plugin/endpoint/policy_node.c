@@ -166,6 +166,16 @@ static int catch_up(struct apply_request *rq, struct nl_sock *host, struct apply
 	return r;
 }
 
+/* A pod that is being attached, and waits for our lock: what it would have loaded is what it must find. */
+static bool wants_nftables(const struct policy_pods *pods)
+{
+	for (size_t i = 0; i < pods->records.n; i++) {
+		if (pods->records.v[i].policy_nftables)
+			return true;
+	}
+	return false;
+}
+
 /* With the lock. */
 static int apply_tables(const struct apply_request *rq, struct policy_pods *pods,
                         struct apply_result *ret, struct err *e)
@@ -181,6 +191,8 @@ static int apply_tables(const struct apply_request *rq, struct policy_pods *pods
 		return r;
 	full.pods = pods->v;
 	full.n_pods = pods->n;
+	if (full.backend == APPLY_AUTO && !policy_is_loaded() && wants_nftables(pods))
+		full.backend = APPLY_NFTABLES;
 	policy_nft_apply_init(&nft, &host);
 	full.nft = &nft.callbacks;
 	r = apply(&full, &host, ret, e);

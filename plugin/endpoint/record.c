@@ -8,7 +8,6 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "endpoint/record_folder.h"
-#include "endpoint/record_folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -19,20 +18,15 @@
 #define RECORD_SIZE_MAX 65536
 #define RECORD_VERSION  1
 /* "ready" is the first key and one digit, so that the end of an ADD changes one byte instead of writing the file anew. */
-#define READY_HEAD  "{\n    \"ready\": "
-#define READY_AT    (sizeof(READY_HEAD) - 1)
+#define READY_HEAD "{\n    \"ready\": "
+#define READY_AT   (sizeof(READY_HEAD) - 1)
 
 static const struct record_text texts[] = {
-	RECORD_TEXT(record, "type", type),
-	RECORD_TEXT(record, "bridge", bridge),
-	RECORD_TEXT(record, "hostMAC", host_mac),
-	RECORD_TEXT(record, "mac", mac),
-	RECORD_TEXT(record, "ipam", ipam),
-	RECORD_TEXT(record, "ipamDir", ipam_dir),
-	RECORD_TEXT(record, "pod", pod_name),
-	RECORD_TEXT(record, "namespace", pod_namespace),
-	RECORD_TEXT(record, "uid", pod_uid),
-	RECORD_TEXT(record, "policy", policy),
+	RECORD_TEXT(record, "type", type),        RECORD_TEXT(record, "bridge", bridge),
+	RECORD_TEXT(record, "hostMAC", host_mac), RECORD_TEXT(record, "mac", mac),
+	RECORD_TEXT(record, "ipam", ipam),        RECORD_TEXT(record, "ipamDir", ipam_dir),
+	RECORD_TEXT(record, "pod", pod_name),     RECORD_TEXT(record, "namespace", pod_namespace),
+	RECORD_TEXT(record, "uid", pod_uid),      RECORD_TEXT(record, "policy", policy),
 };
 
 struct bool_field {
@@ -42,6 +36,7 @@ struct bool_field {
 static const struct bool_field bool_fields[] = {
 	{ "masquerade", offsetof(struct record, masquerade) },
 	{ "spoofCheck", offsetof(struct record, spoof_check) },
+	{ "policyNftables", offsetof(struct record, policy_nftables) },
 };
 
 void record_name(const char *network, const char *container_id, const char *ifname,

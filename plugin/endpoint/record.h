@@ -24,9 +24,9 @@
 #define RECORD_IPS_MAX     32
 
 struct record {
-	OWNER;         /* its name is that of the host veth too */
-	bool ready;    /* ADD is done */
-	char type[32]; /* CNI type: "bridge", "ptp", "cnida" */
+	OWNER;                 /* its name is that of the host veth too */
+	bool ready;            /* ADD is done */
+	char type[32];         /* CNI type: "bridge", "ptp", "cnida" */
 	char bridge[IFNAMSIZ]; /* "" for ptp */
 	char host_mac[18], mac[18];
 	struct ip_prefix ips[RECORD_IPS_MAX];
@@ -37,6 +37,7 @@ struct record {
 	char ipam_dir[3072]; /* host-local's dataDir */
 	char pod_name[256], pod_namespace[256], pod_uid[128]; /* from CNI_ARGS; "" if unknown */
 	char policy[16]; /* "" if its traffic is not judged; else what to do without its labels: "isolate", "allow" */
+	bool policy_nftables; /* its configuration wants nftables to judge */
 	long long created; /* seconds since the epoch */
 };
 

@@ -52,9 +52,9 @@ struct record_text {
 	const char *key;
 	size_t offset, size;
 };
-#define RECORD_TEXT(type, key, member)                                                         \
-	{                                                                                      \
-		key, offsetof(struct type, member), sizeof(((struct type *)0)->member)         \
+#define RECORD_TEXT(type, key, member)                                                 \
+	{                                                                              \
+		key, offsetof(struct type, member), sizeof(((struct type *)0)->member) \
 	}
 /* record_texts_put() - Those that are not empty. Not 0 if it did not work (see jset()). */
 int record_texts_put(json_t *doc, const void *record, const struct record_text *texts, size_t n);

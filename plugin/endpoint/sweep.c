@@ -34,7 +34,7 @@ struct sweep {
 static int sort_record(const struct record *r, void *arg, struct err *e)
 {
 	struct sweep *s = arg;
-	char what[768];
+	char what[GARBAGE_TEXT_MAX];
 
 	if (*r->network && record_alive(r))
 		return record_list_add(&s->alive, r, e);
@@ -43,10 +43,8 @@ static int sort_record(const struct record *r, void *arg, struct err *e)
 		s->unreadable = true;
 		return 0;
 	}
-	(void)snprintf(what, sizeof(what), "attachment %s %s %s %s", r->name, r->network,
-	               r->container_id, r->ifname);
-	garbage_tell(&s->report, what,
-	             *r->network ? "its network namespace is gone" : "its record cannot be read");
+	garbage_describe("attachment", &r->owner, what);
+	garbage_tell(&s->report, what, garbage_why(&r->owner));
 	return record_list_add(&s->dead, r, e);
 }
 

@@ -85,15 +85,41 @@ static int take_from_side(struct nl_sock *s, enum policy_place place, unsigned i
 	return r < 0 ? r : taken;
 }
 
+/*
+ * What the source check has of a pod that is in neither side: of a side that was filled and then emptied without a switch. The keys
+ * begin with the name of its port, so it is nobody else's. As take_from_side().
+ */
+static int take_guard(struct nl_sock *s, enum policy_place place, const struct policy_pod *pod,
+                      struct err *e)
+{
+	_uninitialized_ struct policy_fill f;
+	struct thing v[THINGS_MAX];
+
+	policy_fill_begin(&f, s, place, 0, true);
+	for (size_t i = 0; i < pod->n_ips; i++) {
+		const size_t n = policy_things(&f, pod, i, true, v);
+
+		/* They come last. */
+		for (size_t k = policy_things(&f, pod, i, false, v); k < n; k++) {
+			int r = nft_get_elem(s, v[k].t, v[k].set, v[k].key, NULL, NULL, e);
+
+			if (r < 0)
+				return r;
+			if (r > 0)
+				policy_fill_take(&f, &v[k]);
+		}
+	}
+	return policy_fill_end(&f, e);
+}
+
 int ruleset_policy_take_pod(struct nl_sock *s, enum policy_place place,
                             const struct policy_pod *pod, struct err *e)
 {
 	struct err mine;
-	int taken = 0;
+	int taken = 0, r = -ENOENT;
 
 	for (unsigned int side = 0; side < 2; side++) {
-		int r = -ENOENT;
-
+		r = -ENOENT;
 		for (unsigned int tries = 0; r == -ENOENT && tries < TAKE_TRIES; tries++)
 			r = take_from_side(s, place, side, pod, taken == 0, &mine);
 		if (r < 0) {
@@ -102,7 +128,14 @@ int ruleset_policy_take_pod(struct nl_sock *s, enum policy_place place,
 		}
 		taken += r;
 	}
-	return taken > 0;
+	if (taken > 0)
+		return 1;
+	r = -ENOENT;
+	for (unsigned int tries = 0; r == -ENOENT && tries < TAKE_TRIES; tries++)
+		r = take_guard(s, place, pod, &mine);
+	if (r < 0)
+		*e = mine;
+	return r < 0 ? r : 0;
 }
 
 /* EEXIST: a peer of another node had the address, or an owner that is gone. */

@@ -274,20 +274,37 @@ static int put_pod(struct run *run, const struct apply_pod *p, struct err *e)
 	return r;
 }
 
+/* What put_pod() made of a pod whose link is gone. */
+static void forget_pod(const struct run *run, const struct apply_pod *p)
+{
+	struct err ignored;
+
+	for (size_t i = 0; i < p->n_ips; i++)
+		(void)datapath_remove(&run->d, p->link.ifindex, &p->ips[i].addr, 1, &ignored);
+	(void)datapath_remove(&run->d, p->link.ifindex, NULL, 0, &ignored);
+}
+
+/* A DEL, which holds no lock, may take the link away at any moment: one pod less to judge, no failure. */
 static int write_pod(struct run *run, struct apply_pod *p, struct err *e)
 {
 	int attached = datapath_attached(&run->d, run->route, (int)p->link.ifindex, e);
 	int there = attached < 0 ? attached : is_endpoint(run, p, e), r;
 
 	if (there < 0)
-		return there;
+		return there == -ENODEV ? 0 : there;
 	p->judged = there && attached;
 	if (!there || !attached)
 		run->added[run->n_added++] = p->link.ifindex;
 	r = there ? set_slots(run, p, e) : put_pod(run, p, e);
-	if (r < 0 || attached)
+	if (r < 0 || p->judged)
 		return r;
-	return datapath_attach(&run->d, run->route, (int)p->link.ifindex, e);
+	/* Attached or not, this looks at the link once more, now that the entries are there. */
+	r = datapath_attach(&run->d, run->route, (int)p->link.ifindex, e);
+	if (r == -ENODEV) {
+		forget_pod(run, p);
+		r = 0;
+	}
+	return r;
 }
 
 static int by_ifindex(const void *a, const void *b)

@@ -4,6 +4,7 @@
  */
 #include "policy/explain_rule.h"
 
+#include "base/cleanup.h"
 #include "policy/arena.h"
 
 #include <netinet/in.h>
@@ -64,19 +65,26 @@ static long find_port(const struct rule *rule, const struct connection *c, bool 
 	return -1;
 }
 
-static const char *proto_name(uint8_t proto, char buf[static 16])
+/* "80/TCP", "ICMP", "protocol 47" */
+static const char *port_name(const struct connection *c, char buf[static 16])
 {
-	switch (proto) {
-	case IPPROTO_TCP:
-		return "TCP";
-	case IPPROTO_UDP:
-		return "UDP";
-	case IPPROTO_SCTP:
-		return "SCTP";
-	default:
-		(void)snprintf(buf, 16, "protocol %u", proto);
-		return buf;
+	static const struct {
+		uint8_t proto;
+		const char *name;
+	} with_ports[] = { { IPPROTO_TCP, "TCP" },
+		           { IPPROTO_UDP, "UDP" },
+		           { IPPROTO_SCTP, "SCTP" } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(with_ports); i++) {
+		if (c->proto == with_ports[i].proto) {
+			(void)snprintf(buf, 16, "%u/%s", c->port, with_ports[i].name);
+			return buf;
+		}
 	}
+	if (c->proto == IPPROTO_ICMP || c->proto == IPPROTO_ICMPV6)
+		return "ICMP";
+	(void)snprintf(buf, 16, "protocol %u", c->proto);
+	return buf;
 }
 
 static const char *mismatch(struct arena *arena, const struct connection *c, bool peer, bool port)
@@ -85,11 +93,11 @@ static const char *mismatch(struct arena *arena, const struct connection *c, boo
 	char buf[16];
 
 	if (!peer && !port)
-		return arena_printf(arena, "%s does not match %s, nor ports %u/%s", from,
-		                    c->peer->text, c->port, proto_name(c->proto, buf));
+		return arena_printf(arena, "%s does not match %s, nor ports %s", from,
+		                    c->peer->text, port_name(c, buf));
 	if (!peer)
 		return arena_printf(arena, "%s does not match %s", from, c->peer->text);
-	return arena_printf(arena, "ports do not match %u/%s", c->port, proto_name(c->proto, buf));
+	return arena_printf(arena, "ports do not match %s", port_name(c, buf));
 }
 
 static const char *match(struct arena *arena, const struct rule *rule, const struct connection *c,

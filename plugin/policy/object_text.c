@@ -128,12 +128,13 @@ static void put_rule(FILE *f, const struct rule *r, enum direction direction)
 {
 	const char *sep = "";
 
-	(void)fputc('{', f);
-	/* Whatever field it was that we did not know: we do not know this one either. */
+	/* Whatever field it was that we did not know: we do not know this one either. What the rest would mean does not
+	 * matter, and without that field it may mean nothing: a peer that has only it would be refused. */
 	if (r->nothing) {
-		(void)fputs("\"unknownField\":true", f);
-		sep = ",";
+		(void)fputs("{\"unknownField\":true}", f);
+		return;
 	}
+	(void)fputc('{', f);
 	if (!r->all_peers) {
 		(void)fprintf(f, "%s\"%s\":[", sep, direction == INGRESS ? "from" : "to");
 		for (size_t i = 0; i < r->n_peers; i++) {

@@ -4,9 +4,9 @@
  *
  * containerd runs it for every sandbox, at the same time as the pod's network. CNI_ARGS are not looked at.
  */
+#include "endpoint/inside.h"
 #include "kernel/address.h"
 #include "kernel/link.h"
-#include "kernel/netns.h"
 #include "types/type.h"
 
 #include <errno.h>
@@ -14,26 +14,6 @@
 #include <string.h>
 
 #define ADDRS_MAX 32
-
-/* A socket in the pod's namespace; the process is back at home when this returns. */
-static int open_pod(const struct request *req, struct nl_sock *ret, struct err *e)
-{
-	struct err lost;
-	_cleanup_close_ int fd = netns_open(req->netns, NULL, e), back = -1;
-	int r;
-
-	if (fd < 0)
-		return fd;
-	r = netns_enter(fd, &back, e);
-	if (r < 0)
-		return r;
-	r = nl_open(NETLINK_ROUTE, ret, e);
-	if (netns_leave(&back, &lost) < 0) {
-		*e = lost;
-		return -EIO;
-	}
-	return r;
-}
 
 static int set_lo(struct nl_sock *pod, bool up, struct err *e)
 {
@@ -90,7 +70,7 @@ static int add(const struct request *req, struct result *ret, struct err *e)
 {
 	_cleanup_nl_ struct nl_sock pod = { .fd = -1 };
 	struct result lo;
-	int r = open_pod(req, &pod, e);
+	int r = inside_socket(req, &pod, e);
 
 	if (r == 0)
 		r = set_lo(&pod, true, e);
@@ -117,7 +97,7 @@ static int del(const struct request *req, struct err *e)
 
 	if (!*req->netns)
 		return 0;
-	r = open_pod(req, &pod, &gone);
+	r = inside_socket(req, &pod, &gone);
 	return r < 0 ? 0 : set_lo(&pod, false, e); /* without a namespace there is no lo */
 }
 
@@ -125,7 +105,7 @@ static int check(const struct request *req, struct err *e)
 {
 	_cleanup_nl_ struct nl_sock pod = { .fd = -1 };
 	struct link_info lo = { .flags = 0 };
-	int r = open_pod(req, &pod, e);
+	int r = inside_socket(req, &pod, e);
 
 	if (r == 0)
 		r = link_get(&pod, 0, "lo", &lo, e);

@@ -188,8 +188,45 @@ void scenario_boot(struct bench *b)
 	crowds(b, "boot.chain", ", chain", LINEUP_FOUR, BOOT_PODS, 1);
 }
 
+/* One pod after the other until the node is full: does the last one cost what the first did? Samples stay in order. */
+void scenario_pods(struct bench *b)
+{
+	static const int which[PEERS] = { UP, ONE };
+	struct row *add = bench_row(b, "ms", "pods.add", "ADD chain, %u pods one by one",
+	                            BOOT_PODS),
+		   *first = bench_row(b, "ms", "pods.add.first", "ADD chain, of them the first 10"),
+		   *last = bench_row(b, "ms", "pods.add.last", "ADD chain, of them the last 10");
+
+	open_lines(b, LINEUP_FOUR, 0);
+	line_open(b, &lines[UP], UPSTREAM, LINEUP_FOUR, 0, BOOT_PODS);
+	line_open(b, &lines[ONE], CNIDA, LINEUP_ONE, 2, BOOT_PODS);
+	for (unsigned int i = 0; i < BOOT_PODS; i++) {
+		for (size_t p = 0; p < PEERS; p++) {
+			struct line *l = &lines[which[p]];
+			struct line_cost cost;
+
+			if (!b->peers[p].present)
+				continue;
+			cost = line_call(b, l, i, "ADD");
+			if (!cost.ok)
+				add->s[p].failed++;
+			if (!cost.ok || i == 0) /* the first makes what all share */
+				continue;
+			series_add(&add->s[p], cost.wall);
+			if (i <= 10)
+				series_add(&first->s[p], cost.wall);
+			if (i + 10 >= BOOT_PODS)
+				series_add(&last->s[p], cost.wall);
+		}
+	}
+	for (size_t p = 0; p < PEERS; p++)
+		if (b->peers[p].present)
+			line_crowd(b, &lines[which[p]], "DEL", CALLERS, NULL, NULL, NULL);
+	close_lines();
+}
+
 static void measure(const struct peer *peer, size_t p, const char *path, const char *type,
-                    const char *verb, const char *conf, struct row *wall)
+                    const char *verb, const char *conf, struct row *wall, struct row *cpu)
 {
 	char buf[PATH_MAX];
 	struct plugin_call call = peer_call(peer, type, verb, NULL, conf, buf);
@@ -201,12 +238,15 @@ static void measure(const struct peer *peer, size_t p, const char *path, const c
 		series_add(&wall->s[p], (double)run.wall_ns / 1e6);
 	else
 		wall->s[p].failed++;
+	if (cpu && run.rc == 0)
+		series_add(&cpu->s[p], (double)run.cpu_us / 1e3);
 	plugin_run_free(&run);
 }
 
 void scenario_status(struct bench *b)
 {
 	struct row *status = bench_row(b, "ms", "status", "STATUS bridge + host-local"),
+		   *cpu = bench_row(b, "ms", "status.cpu", "STATUS bridge + host-local, CPU time"),
 		   *version = bench_row(b, "ms", "status.version",
 	                                "STATUS, beside VERSION of upstream"),
 		   *one = bench_row(b, "ms", "status.one", "STATUS type cnida"),
@@ -218,14 +258,14 @@ void scenario_status(struct bench *b)
 	(void)peer_fill_store(ours, "bench-status", 0);
 	for (unsigned int i = 0; i < b->samples; i++) {
 		if (b->nothing)
-			measure(ours, CNIDA, b->nothing, "nothing", "VERSION", NULL, nothing);
+			measure(ours, CNIDA, b->nothing, "nothing", "VERSION", NULL, nothing, NULL);
 		/* Debian's 1.1.1 has no STATUS: the cheapest verb that it has. */
 		if (up->present)
-			measure(up, UPSTREAM, NULL, "bridge", "VERSION", NULL, version);
+			measure(up, UPSTREAM, NULL, "bridge", "VERSION", NULL, version, NULL);
 		if (!ours->present)
 			continue;
-		measure(ours, CNIDA, NULL, "bridge", "STATUS", conf, status);
-		measure(ours, CNIDA, NULL, "cnida", "STATUS", conf, one);
+		measure(ours, CNIDA, NULL, "bridge", "STATUS", conf, status, cpu);
+		measure(ours, CNIDA, NULL, "cnida", "STATUS", conf, one, NULL);
 	}
 	version->s[CNIDA] = status->s[CNIDA];
 	peer_drop_store(ours, "bench-status");

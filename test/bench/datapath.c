@@ -2,19 +2,18 @@
 /*
  * datapath.c - what a connection between two pods of a node costs, by what connects them
  *
- * All set-ups are up at once and take turns, a tenth of a second each, so that whatever the machine does meanwhile hits all.
+ * All set-ups are up at once and take turns, a twentieth of a second each, so that whatever the machine does
+ * meanwhile hits all.
  */
 #include "test/bench/bench.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
-#define ROUNDS 15U
-#define MS     100U
+#define ROUNDS 31U
+#define MS     50U
 #define PODS   110U
-
-/* Both ends on one CPU: what is measured is the path, not how long a sleeping CPU takes to wake up. */
-static const int cpus[2] = { 1, 1 };
 
 static const struct set_up {
 	const char *key, *title;
@@ -30,19 +29,16 @@ static const struct set_up {
 	                    "bridge + firewall (upstream), 110 pods",
 	                    { .kind = SITE_FIREWALL, .pods = PODS, .bridge_nf = 1 },
 	                    UPSTREAM },
-	[PATH_CNIDA] = { "cnida",
-	                 "cnida, no policy",
-	                 { .kind = SITE_CNIDA, .pods = 2 },
-	                 CNIDA },
-#define POLICY(name, text, back, n)                                                                \
-	{                                                                                          \
-		name, "cnida, policy (" text " rules), 110 pods",                                  \
-			{ .kind = SITE_CNIDA,                                                      \
-			  .backend = back,                                                         \
-			  .pods = PODS,                                                            \
-			  .rules = n,                                                              \
-			  .bridge_nf = 1 },                                                        \
-			CNIDA                                                                      \
+	[PATH_CNIDA] = { "cnida", "cnida, no policy", { .kind = SITE_CNIDA, .pods = 2 }, CNIDA },
+#define POLICY(name, text, back, n)                               \
+	{                                                         \
+		name, "cnida, policy (" text " rules), 110 pods", \
+			{ .kind = SITE_CNIDA,                     \
+			  .backend = back,                        \
+			  .pods = PODS,                           \
+			  .rules = n,                             \
+			  .bridge_nf = 1 },                       \
+			CNIDA                                     \
 	}
 	[PATH_EBPF_10] = POLICY("ebpf.10", "eBPF, 10", "ebpf", 10),
 	[PATH_EBPF_1000] = POLICY("ebpf.1000", "eBPF, 1,000", "ebpf", 1000),
@@ -74,14 +70,15 @@ static void open_sites(struct bench *b, struct site *sites)
 	}
 }
 
-static void measure(struct path *path, struct site *site, enum load_kind kind)
+static void measure(struct path *path, struct site *site, enum load_kind kind, const int cpus[2])
 {
 	struct load_result result;
 	int r = site_run(site, kind, MS, cpus, &result);
 
 	if (r < 0) {
-		if (path->load[kind].failed++ == 0)
-			fprintf(stderr, "bench: datapath, %s: %s\n", path->title, strerror(-r));
+		fprintf(stderr, "bench: datapath, %s: %s\n", path->title, strerror(-r));
+		memset(path->load, 0, sizeof(path->load)); /* rounds have to fit */
+		(void)snprintf(path->missing, sizeof(path->missing), "%s", strerror(-r));
 		return;
 	}
 	series_add(&path->load[kind], result.value);
@@ -91,6 +88,8 @@ static void measure(struct path *path, struct site *site, enum load_kind kind)
 
 void scenario_datapath(struct bench *b)
 {
+	/* Both ends on one CPU: what is measured is the path, not how long a sleeping CPU takes to wake up. */
+	const int last = (int)sysconf(_SC_NPROCESSORS_ONLN) - 1, cpus[2] = { last, last };
 	static struct site sites[PATHS];
 
 	b->has_paths = true;
@@ -98,40 +97,41 @@ void scenario_datapath(struct bench *b)
 	for (unsigned int round = 0; round < ROUNDS; round++)
 		for (enum load_kind kind = 0; kind < LOAD_KINDS; kind++)
 			for (size_t i = 0; i < PATHS; i++)
-				if (sites[i].pid > 0)
-					measure(&b->paths[i], &sites[i], kind);
+				if (sites[i].pid > 0 && !*b->paths[i].missing)
+					measure(&b->paths[i], &sites[i], kind, cpus);
 	for (size_t i = 0; i < PATHS; i++)
 		site_close(&sites[i]);
 }
 
+/* The median of the rounds' ratios: what slowed a whole round down is not in it. */
 double path_ratio(const struct path *paths, unsigned int a, unsigned int b, enum load_kind kind)
 {
-	double over = series_quantile(&paths[a].load[kind], 0.5),
-	       under = series_quantile(&paths[b].load[kind], 0.5);
+	const struct series *over = &paths[a].load[kind], *under = &paths[b].load[kind];
+	struct series ratios = { .n = 0 };
 
-	return under > 0 ? over / under : 0;
+	for (size_t i = 0; i < over->n && i < under->n; i++)
+		if (under->v[i] > 0)
+			series_add(&ratios, over->v[i] / under->v[i]);
+	return series_quantile(&ratios, 0.5);
 }
 
 static void cells(const struct path *paths, unsigned int i, enum load_kind kind, int digits)
 {
-	if (paths[i].load[kind].n == 0)
-		printf(" %10s %7s", paths[i].load[kind].failed ? "FAILED" : "-", "");
-	else
-		printf(" %10.*f %6.2fx", digits, series_quantile(&paths[i].load[kind], 0.5),
-		       path_ratio(paths, i, PATH_PAIR, kind));
+	printf(" %10.*f %6.3fx", digits, series_quantile(&paths[i].load[kind], 0.5),
+	       path_ratio(paths, i, PATH_PAIR, kind));
 }
 
 void report_paths(const struct bench *b)
 {
 	if (!b->has_paths)
 		return;
-	printf("\n%-42s %10s %7s %10s %10s %7s %10s %7s\n",
+	printf("\n%-49s %10s %7s %10s %10s %7s %10s %7s\n",
 	       "pod to pod on one node (ratios: to the pair)", "RR us", "", "p99", "CRR 1/s", "",
 	       "Gbit/s", "");
 	for (unsigned int i = 0; i < PATHS; i++) {
 		const struct path *path = &b->paths[i];
 
-		printf("%-42s", path->title);
+		printf("%-49s", path->title);
 		if (*path->missing) {
 			printf(" not measured: %s\n", path->missing);
 			continue;

@@ -30,7 +30,7 @@ struct path {
 	char missing[160];              /* why there are none; "" */
 };
 
-/* path_ratio() - Medians of path @a to those of path @b; 0: not measured. */
+/* path_ratio() - Path @a's figure to that of path @b in the same round, median; 0: not measured. */
 double path_ratio(const struct path *paths, unsigned int a, unsigned int b, enum load_kind kind);
 
 #endif

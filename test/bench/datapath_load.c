@@ -2,8 +2,9 @@
 /*
  * datapath_load.c - the load between two pods: the same for whatever connects them
  *
- * A socket stays in the namespace in which it was made, so the two threads enter their pods only to make sockets. Only what
- * happens between the first and the last exchange is timed; threads, sockets and the first exchange lie before.
+ * A socket stays in the namespace in which it was made, so the two threads enter their pods only to make sockets.
+ * Only what happens between the first and the last exchange is timed; threads, sockets and the first exchange lie
+ * before.
  */
 #include "test/bench/datapath_load.h"
 
@@ -21,9 +22,10 @@
 #include <unistd.h>
 
 #define STREAM_CHUNK  (128U << 10)
-#define STREAM_WARMUP 20U     /* ms, until windows have grown */
-#define CONGESTION    "reno" /* in every kernel, and nothing in it paces or waits: it is not this that is measured */
-#define LATENCIES     65536U  /* of a measurement; what comes later is not in the median */
+#define STREAM_WARMUP 20U /* ms, until windows have grown */
+#define CONGESTION \
+	"reno" /* in every kernel, and nothing in it paces or waits: it is not this that is measured */
+#define LATENCIES 65536U /* of a measurement; what comes later is not in the median */
 
 struct side {
 	const struct load *load;
@@ -184,7 +186,8 @@ static int run_rr(const struct load *l, struct load_result *ret)
 	int fd = open_client(l), r = fd < 0 ? fd : took ? exchange(fd) : -ENOMEM;
 	size_t n = 0;
 
-	for (start = last = now = now_ns(); r == 0 && now - start < l->ms * 1000000ULL; last = now) {
+	for (start = last = now = now_ns(); r == 0 && now - start < l->ms * 1000000ULL;
+	     last = now) {
 		r = exchange(fd);
 		now = now_ns();
 		if (r == 0 && n < LATENCIES)

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-/* Client and server lie where two pods drawn at random lie on average: what is read rule by rule, pod by pod, costs them that. */
+/* Where two pods drawn at random lie on average: what is read rule by rule, pod by pod, costs these as much. */
 unsigned int datapath_client(unsigned int pods)
 {
 	return pods / 3;
@@ -27,10 +27,10 @@ static json_t *pod_object(unsigned int i, bool judged)
 	char name[32];
 
 	snprintf(name, sizeof(name), DATAPATH_POD, i);
-	return json_pack("{s:s, s:s, s:{s:s, s:s, s:{s:s}}, s:{s:[{s:s, s:[{s:i}]}]}}", "apiVersion",
-	                 "v1", "kind", "Pod", "metadata", "namespace", "bench", "name", name,
-	                 "labels", "role", judged ? "judged" : "other", "spec", "containers", "name", "main",
-	                 "ports", "containerPort", (int)LOAD_PORT);
+	return json_pack("{s:s, s:s, s:{s:s, s:s, s:{s:s}}, s:{s:[{s:s, s:[{s:i}]}]}}",
+	                 "apiVersion", "v1", "kind", "Pod", "metadata", "namespace", "bench",
+	                 "name", name, "labels", "role", judged ? "judged" : "other", "spec",
+	                 "containers", "name", "main", "ports", "containerPort", (int)LOAD_PORT);
 }
 
 /* Neither the address nor the port is the load's. */

@@ -2,9 +2,10 @@
 /*
  * datapath_site.c - one way of connecting two pods, on a node of its own that stays up while others are measured
  *
- * A node has one policy and one set of iptables rules, so each site is a process in a network and a mount namespace of its
- * own. It sets itself up, says how that went, and then waits for orders on a socket. At an order of 0 ms it ends, and all that
- * it made ends with its namespaces. (Sites that were made later have a copy of the socket: closing it would tell nothing.)
+ * A node has one policy and one set of iptables rules, so each site is a process in a network and a mount namespace
+ * of its own. It sets itself up, says how that went, and then waits for orders on a socket. At an order of 0 ms it
+ * ends, and all that it made ends with its namespaces. (Sites that were made later have a copy of the socket: closing
+ * it would tell nothing.)
  */
 #include "test/bench/datapath_site.h"
 
@@ -177,8 +178,8 @@ static char *add(struct node *n, const char *type, const struct pod *pod, unsign
 static struct in_addr first_address(const char *result)
 {
 	json_t *doc = json_loads(result, 0, NULL);
-	const char *text = json_string_value(json_object_get(
-		json_array_get(json_object_get(doc, "ips"), 0), "address"));
+	const char *text = json_string_value(
+		json_object_get(json_array_get(json_object_get(doc, "ips"), 0), "address"));
 	struct in_addr addr = { 0 };
 	char copy[32];
 
@@ -321,7 +322,7 @@ int site_run(struct site *s, enum load_kind kind, unsigned int ms, const int cpu
 	struct answer answer;
 	int r;
 
-	if (write(s->fd, &order, sizeof(order)) != sizeof(order))
+	if (send(s->fd, &order, sizeof(order), MSG_NOSIGNAL) != sizeof(order))
 		return -EPIPE;
 	r = ask(s, &answer);
 	*ret = answer.result;
@@ -333,7 +334,7 @@ void site_close(struct site *s)
 	static const struct order end;
 
 	if (s->fd >= 0) {
-		(void)write(s->fd, &end, sizeof(end));
+		(void)send(s->fd, &end, sizeof(end), MSG_NOSIGNAL);
 		close(s->fd);
 	}
 	if (s->pid > 0)

@@ -41,7 +41,7 @@ static const struct row_goal {
 	{ "disk", "all plugins on disk", 0, 2048, NULL, 0 },
 };
 
-/* Medians of one way between pods against another's: at least @least or at most @most. */
+/* One way between pods against another: at least @least or at most @most. */
 static const struct path_goal {
 	const char *title;
 	unsigned int path, against;
@@ -108,7 +108,7 @@ static struct verdict path_verdict(const struct bench *b, const struct path_goal
 	struct verdict v = { .title = g->title, .measured = times > 0 };
 
 	v.kept = g->most > 0 ? times <= g->most : times >= g->least;
-	snprintf(v.found, sizeof(v.found), "%.2f times", times);
+	snprintf(v.found, sizeof(v.found), "%.3f times", times);
 	snprintf(v.goal, sizeof(v.goal), g->most > 0 ? "at most %g" : "at least %g",
 	         g->most > 0 ? g->most : g->least);
 	return v;

@@ -93,8 +93,8 @@ static json_t *row_json(const struct bench *b, const struct row *r)
 		if (r->s[p].n || r->s[p].failed)
 			json_object_set_new(peers, b->peers[p].name, series_json(&r->s[p]));
 	return json_pack("{s:s, s:s, s:s, s:o, s:o}", "key", r->key, "title", r->title, "unit",
-	                 r->unit, "ratio", row_has_both(r) ? json_real(row_ratio(r)) : json_null(), "peers",
-	                 peers);
+	                 r->unit, "ratio", row_has_both(r) ? json_real(row_ratio(r)) : json_null(),
+	                 "peers", peers);
 }
 
 static json_t *paths_json(const struct bench *b)
@@ -162,8 +162,7 @@ static json_t *machine_json(void)
 	uname(&u);
 	report_cpu(cpu, sizeof(cpu));
 	return json_pack("{s:s, s:s, s:s, s:I, s:I}", "kernel", u.release, "machine", u.machine,
-	                 "cpu", cpu, "cpus",
-	                 (json_int_t)sysconf(_SC_NPROCESSORS_ONLN), "memory_kb",
+	                 "cpu", cpu, "cpus", (json_int_t)sysconf(_SC_NPROCESSORS_ONLN), "memory_kb",
 	                 (json_int_t)(sysconf(_SC_PHYS_PAGES) * (sysconf(_SC_PAGESIZE) / 1024)));
 }
 

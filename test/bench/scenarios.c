@@ -33,16 +33,18 @@ static double ms(uint64_t ns)
 
 /* One call of a peer without a pod. */
 static void measure(const struct peer *peer, size_t p, const char *verb, const char *conf,
-                    struct row *wall)
+                    struct row *wall, struct row *cpu)
 {
 	char path[PATH_MAX];
 	struct plugin_call call = peer_call(peer, "bridge", verb, NULL, conf, path);
 	struct plugin_run run;
 
-	if (plugin_exec(&call, &run) == 0 && peer_ok(peer, &call, &run))
+	if (plugin_exec(&call, &run) == 0 && peer_ok(peer, &call, &run)) {
 		series_add(&wall->s[p], ms(run.wall_ns));
-	else
+		series_add(&cpu->s[p], (double)run.cpu_us / 1e3);
+	} else {
 		wall->s[p].failed++;
+	}
 	plugin_run_free(&run);
 }
 
@@ -126,12 +128,13 @@ static void in_turns(struct bench *b, struct field *f, const char *verb, unsigne
 
 void scenario_start(struct bench *b)
 {
-	struct row *version = bench_row(b, "ms", "version", "process start (VERSION)");
+	struct row *version = bench_row(b, "ms", "version", "process start (VERSION)"),
+		   *cpu = bench_row(b, "ms", "version.cpu", "process start, CPU time");
 
 	for (unsigned int i = 0; i < b->samples; i++)
 		for (size_t p = 0; p < PEERS; p++)
 			if (b->peers[p].present)
-				measure(&b->peers[p], p, "VERSION", NULL, version);
+				measure(&b->peers[p], p, "VERSION", NULL, version, cpu);
 }
 
 static void attach(struct bench *b, enum conf_kind kind, const char *key, const char *title)
@@ -166,6 +169,7 @@ struct drain {
 	size_t peer;
 	unsigned int next;
 	struct row each;
+	double cpu; /* ms, of all */
 	pthread_mutex_t lock;
 };
 
@@ -182,6 +186,7 @@ static void *drain_caller(void *arg)
 		bool ok = plugin_exec(&call, &run) == 0 && peer_ok(peer, &call, &run);
 
 		pthread_mutex_lock(&d->lock);
+		d->cpu += (double)run.cpu_us / 1e3;
 		if (ok)
 			series_add(&d->each.s[d->peer], ms(run.wall_ns));
 		else
@@ -193,7 +198,8 @@ static void *drain_caller(void *arg)
 }
 
 /* All pods of one peer by CALLERS callers at once: how long until the last one is gone? */
-static void drain(struct bench *b, struct field *f, size_t p, struct row *wall, struct row *each)
+static void drain(struct bench *b, struct field *f, size_t p, struct row *wall, struct row *each,
+                  struct row *cpu)
 {
 	static struct drain d;
 	pthread_t t[CALLERS];
@@ -210,6 +216,7 @@ static void drain(struct bench *b, struct field *f, size_t p, struct row *wall, 
 	series_add(&wall->s[p],
 	           (double)(z.tv_sec - a.tv_sec) * 1e3 + (double)(z.tv_nsec - a.tv_nsec) / 1e6);
 	wall->s[p].failed += d.each.s[p].failed;
+	series_add(&cpu->s[p], d.cpu / f->n);
 	for (size_t i = 0; i < d.each.s[p].n; i++)
 		series_add(&each->s[p], d.each.s[p].v[i]);
 }
@@ -221,13 +228,15 @@ void scenario_drain(struct bench *b)
 		bench_row(b, "ms", "drain.wall", "%u DELs by %d callers, all", b->samples, CALLERS);
 	struct row *each = bench_row(b, "ms", "drain.each", "%u DELs by %d callers, each",
 	                             b->samples, CALLERS);
+	struct row *cpu = bench_row(b, "ms", "drain.cpu", "%u DELs by %d callers, CPU time per pod",
+	                            b->samples, CALLERS);
 
 	for (unsigned int round = 0; round < DRAIN_ROUNDS; round++) {
 		field_open(b, &f, "bridge", CONF_BRIDGE, NULL, b->samples);
 		in_turns(b, &f, "ADD", 0, f.n, NULL, NULL);
 		for (size_t p = 0; p < PEERS; p++)
 			if (b->peers[p].present)
-				drain(b, &f, p, wall, each);
+				drain(b, &f, p, wall, each, cpu);
 		field_close(&f);
 	}
 }
@@ -235,16 +244,18 @@ void scenario_drain(struct bench *b)
 static void store(struct bench *b, unsigned int taken, unsigned int samples)
 {
 	static struct field f;
-	struct row *row[3];
+	struct row *row[5];
 	char key[48], name[32];
 
 	snprintf(name, sizeof(name), "bench-%u", taken);
-	for (int i = 0; i < 3; i++) {
-		static const char *const verb[] = { "add", "del", "first" };
+	for (int i = 0; i < 5; i++) {
+		static const char *const verb[] = { "add", "del", "first", "add.cpu", "del.cpu" };
+		static const char *const what[] = { "", "", ", the first", ", CPU time",
+			                            ", CPU time" };
 
 		snprintf(key, sizeof(key), "host-local.%u.%s", taken, verb[i]);
 		row[i] = bench_row(b, "ms", key, "%s host-local, %u taken%s",
-		                   i == 1 ? "DEL" : "ADD", taken, i == 2 ? ", the first" : "");
+		                   strncmp(verb[i], "del", 3) == 0 ? "DEL" : "ADD", taken, what[i]);
 	}
 	/* host-local does not look at the namespace, and a pod needs none here. */
 	field_open(b, &f, "host-local", CONF_STORE, name, 0);
@@ -259,8 +270,8 @@ static void store(struct bench *b, unsigned int taken, unsigned int samples)
 			fprintf(stderr, "bench: cannot fill the store %s\n", name);
 	}
 	in_turns(b, &f, "ADD", 0, 1, row[2], NULL);
-	in_turns(b, &f, "ADD", 1, f.n, row[0], NULL);
-	in_turns(b, &f, "DEL", 0, f.n, row[1], NULL);
+	in_turns(b, &f, "ADD", 1, f.n, row[0], row[3]);
+	in_turns(b, &f, "DEL", 0, f.n, row[1], row[4]);
 	for (size_t p = 0; p < PEERS; p++)
 		peer_drop_store(&b->peers[p], name);
 	field_close(&f);
@@ -293,7 +304,8 @@ static void cost(struct bench *b, struct field *f, const char *verb, const char 
 	for (size_t p = 0; p < PEERS; p++) {
 		struct plugin_call call = field_call(b, f, p, 0, verb, path);
 
-		if (!b->peers[p].present)
+		/* Debian's version 1.1.1 has no STATUS. */
+		if (!b->peers[p].present || (p == UPSTREAM && strcmp(verb, "STATUS") == 0))
 			continue;
 		if (plugin_trace(&call, &t) < 0 || !peer_ok(&b->peers[p], &call, &t.run)) {
 			row[0]->s[p].failed++;
@@ -317,6 +329,13 @@ void scenario_cost(struct bench *b)
 	cost(b, &f, "CHECK", "bridge.check", "CHECK bridge");
 	cost(b, &f, "DEL", "bridge.del", "DEL bridge");
 	cost(b, &f, "VERSION", "bridge.version", "VERSION");
+	field_close(&f);
+	field_open(b, &f, "bridge", CONF_STATUS, NULL, 1);
+	cost(b, &f, "STATUS", "status", "STATUS");
+	field_close(&f);
+	field_open(b, &f, "host-local", CONF_STORE, "bench-cost", 1);
+	cost(b, &f, "ADD", "host-local.add", "ADD host-local");
+	cost(b, &f, "DEL", "host-local.del", "DEL host-local");
 	field_close(&f);
 	field_open(b, &f, "bridge", CONF_MASQ, NULL, 1);
 	cost(b, &f, "ADD", "masq.add", "ADD bridge, ipMasq");

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <linux/pkt_cls.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/syscall.h>
@@ -27,8 +28,7 @@
 
 /* ---- the node ---- */
 
-static void add_link(struct lab *lab, const char *host, const char *peer, uint8_t last,
-                     uint32_t *ret)
+uint32_t lab_add_link(struct lab *lab, const char *host, const char *peer, uint8_t last)
 {
 	_cleanup_close_ int ns = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	const uint8_t host_mac[6] = { 2, 1, 1, 1, 1, last }, peer_mac[6] = { 2, 1, 1, 1, 2, last };
@@ -47,20 +47,17 @@ static void add_link(struct lab *lab, const char *host, const char *peer, uint8_
 	link_set_up_by_name_msg(&b, host, true);
 	link_set_up_by_name_msg(&b, peer, true);
 	must(nl_do(&lab->route, &b, &e), &e);
-	*ret = (uint32_t)link_index(&lab->route, host);
+	return (uint32_t)link_index(&lab->route, host);
 }
 
-/* Where the node has routes to: OUTSIDE and ELSEWHERE, not SERVICE. */
-static void add_addresses(struct lab *lab)
+void lab_add_addresses(struct lab *lab, const char *const *texts, size_t n)
 {
-	static const char *const texts[] = { "10.1.0.254/24", "fd01::fe/64", "198.51.100.1/1",
-		                             "2001:db8:0:5::1/16" };
 	struct ip_prefix p;
 	struct nl_batch b;
 	struct err e;
 
 	nl_batch_init(&b);
-	for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+	for (size_t i = 0; i < n; i++) {
 		cr_assert(prefix_parse(texts[i], &p));
 		address_add_msg(&b, (int)lab->uplink, &p, false, false);
 	}
@@ -89,6 +86,9 @@ static void add_pod(struct lab *lab, enum who who)
 
 void lab_open_sized(struct lab *lab, const struct loader_conf *conf)
 {
+	/* Where the node has routes to: OUTSIDE and ELSEWHERE, not SERVICE. */
+	static const char *const addresses[] = { "10.1.0.254/24", "fd01::fe/64", "198.51.100.1/1",
+		                                 "2001:db8:0:5::1/16" };
 	struct err e;
 
 	memset(lab, 0, sizeof(*lab));
@@ -99,11 +99,11 @@ void lab_open_sized(struct lab *lab, const struct loader_conf *conf)
 	must(sysctl_set("net/ipv4/ip_forward", "1", &e), &e);
 	must(sysctl_set("net/ipv6/conf/all/forwarding", "1", &e), &e);
 	must(nl_open(NETLINK_ROUTE, &lab->route, &e), &e);
-	add_link(lab, "a", "pa", 1, &lab->link[A]);
-	add_link(lab, "b", "pb", 2, &lab->link[B]);
-	add_link(lab, "c", "pc", 3, &lab->link[C]);
-	add_link(lab, "up", "pup", 4, &lab->uplink);
-	add_addresses(lab);
+	lab->link[A] = lab_add_link(lab, "a", "pa", 1);
+	lab->link[B] = lab_add_link(lab, "b", "pb", 2);
+	lab->link[C] = lab_add_link(lab, "c", "pc", 3);
+	lab->uplink = lab_add_link(lab, "up", "pup", 4);
+	lab_add_addresses(lab, addresses, ARRAY_SIZE(addresses));
 	must(loader_load(conf, &e), &e);
 	cr_assert(datapath_open(&lab->d, &e) == 1, "datapath_open: %s", e.msg);
 	for (enum who who = A; who <= C; who++)
@@ -115,6 +115,7 @@ void lab_open(struct lab *lab, uint32_t switches)
 	struct loader_conf conf = LOADER_DEFAULTS;
 
 	conf.switches = switches;
+	conf.locks = getenv("LAB_LOCKS") != NULL;
 	lab_open_sized(lab, &conf);
 }
 
@@ -141,10 +142,10 @@ static size_t align32(size_t n)
 }
 
 /* A list per rule; rules of the same cell must be neighbours and sorted. */
-static void put_cells(const struct policy *p, struct image_cell *cells, struct image_range *ranges)
+static void put_cells(const struct lab_policy *p, struct image_cell *cells, struct image_range *ranges)
 {
 	for (uint32_t i = 0; i < p->n; i++) {
-		const struct rule *r = &p->rules[i];
+		const struct lab_rule *r = &p->rules[i];
 		uint32_t at = image_hash(r->set, r->class) & (CELLS - 1);
 
 		ranges[i] = (struct image_range) { .proto = r->proto,
@@ -159,7 +160,7 @@ static void put_cells(const struct policy *p, struct image_cell *cells, struct i
 	}
 }
 
-static uint32_t put_blocks4(const struct policy *p, struct image_block4 *b)
+static uint32_t put_blocks4(const struct lab_policy *p, struct image_block4 *b)
 {
 	uint32_t n = 0;
 
@@ -173,7 +174,7 @@ static uint32_t put_blocks4(const struct policy *p, struct image_block4 *b)
 	return n;
 }
 
-static uint32_t put_blocks6(const struct policy *p, struct image_block6 *b)
+static uint32_t put_blocks6(const struct lab_policy *p, struct image_block6 *b)
 {
 	uint32_t n = 0;
 
@@ -200,7 +201,7 @@ static void put_hosts(struct image_host *hosts)
 	}
 }
 
-size_t lab_image(const struct policy *p, uint32_t parity, uint8_t *ret, size_t cap)
+size_t lab_image(const struct lab_policy *p, uint32_t parity, uint8_t *ret, size_t cap)
 {
 	struct image_header *h = (void *)ret;
 	size_t off = align32(sizeof(*h));
@@ -227,7 +228,7 @@ size_t lab_image(const struct policy *p, uint32_t parity, uint8_t *ret, size_t c
 	return off;
 }
 
-void lab_apply(struct lab *lab, const struct policy *p)
+void lab_apply(struct lab *lab, const struct lab_policy *p)
 {
 	static uint8_t image[32768];
 	size_t size;
@@ -281,7 +282,13 @@ void lab_forget_flows(const struct lab *lab)
 struct ran lab_run(const struct lab *lab, bool from_pod, enum who pod, uint32_t iif, uint32_t mark,
                    const struct frame *f, uint32_t repeat)
 {
-	struct __sk_buff in = { .mark = mark, .ingress_ifindex = iif, .ifindex = lab->link[pod] },
+	return lab_run_at(lab, from_pod, lab->link[pod], iif, mark, f, repeat);
+}
+
+struct ran lab_run_at(const struct lab *lab, bool from_pod, uint32_t link, uint32_t iif,
+                      uint32_t mark, const struct frame *f, uint32_t repeat)
+{
+	struct __sk_buff in = { .mark = mark, .ingress_ifindex = iif, .ifindex = link },
 			 out = { 0 };
 	static uint8_t after[4096];
 	union bpf_attr attr = { 0 };
@@ -323,7 +330,7 @@ struct ran lab_run(const struct lab *lab, bool from_pod, enum who pod, uint32_t 
 	return r;
 }
 
-enum verdict lab_sends_at(const struct lab *lab, enum who at, const struct spec *s, bool v6)
+enum outcome lab_sends_at(const struct lab *lab, enum who at, const struct spec *s, bool v6)
 {
 	struct frame f;
 
@@ -331,12 +338,12 @@ enum verdict lab_sends_at(const struct lab *lab, enum who at, const struct spec 
 	return lab_run(lab, true, at, lab->link[at], 0, &f, 1).verdict;
 }
 
-enum verdict lab_sends(const struct lab *lab, const struct spec *s, bool v6)
+enum outcome lab_sends(const struct lab *lab, const struct spec *s, bool v6)
 {
 	return lab_sends_at(lab, s->from, s, v6);
 }
 
-enum verdict lab_reaches_at(const struct lab *lab, enum who at, uint32_t iif, uint32_t mark,
+enum outcome lab_reaches_at(const struct lab *lab, enum who at, uint32_t iif, uint32_t mark,
                             const struct spec *s, bool v6)
 {
 	struct frame f;
@@ -345,12 +352,12 @@ enum verdict lab_reaches_at(const struct lab *lab, enum who at, uint32_t iif, ui
 	return lab_run(lab, false, at, iif, mark, &f, 1).verdict;
 }
 
-enum verdict lab_reaches(const struct lab *lab, uint32_t iif, const struct spec *s, bool v6)
+enum outcome lab_reaches(const struct lab *lab, uint32_t iif, const struct spec *s, bool v6)
 {
 	return lab_reaches_at(lab, s->to, iif, 0, s, v6);
 }
 
-const char *lab_name(enum verdict v)
+const char *lab_name(enum outcome v)
 {
 	static const char *const names[] = { "passes", "dropped", "handed over", "passes, marked" };
 

@@ -8,16 +8,16 @@
 
 #include <string.h>
 
-static const struct rule only_80[] = {
+static const struct lab_rule only_80[] = {
 	{ 2, A, TCP, 80, 80 }, { 2, A, UDP, 80, 80 }, { 2, A, SCTP, 80, 80 }, { 2, A, ICMP, 0, 0 }
 };
 /* B lets only A in, at port 80, and may open nothing; A may open everything and lets nobody in. */
-static const struct policy strict = {
+static const struct lab_policy strict = {
 	.rules = only_80, .n = 3, .ingress = { [A] = CLOSED, [B] = 2 }, .egress = { [B] = CLOSED }
 };
-static const struct policy nothing = { .ingress = { [A] = CLOSED, [B] = CLOSED },
-	                               .egress = { [B] = CLOSED } };
-static const struct policy only_to_b_denied = { .ingress = { [B] = CLOSED } };
+static const struct lab_policy nothing = { .ingress = { [A] = CLOSED, [B] = CLOSED },
+	                                   .egress = { [B] = CLOSED } };
+static const struct lab_policy only_to_b_denied = { .ingress = { [B] = CLOSED } };
 
 static struct spec packet(enum who from, enum who to, uint8_t proto, uint16_t sport, uint16_t dport,
                           uint8_t tcp)
@@ -68,11 +68,11 @@ Test(flow, replies_pass_and_nothing_else)
 
 Test(flow, outside)
 {
-	static const struct rule rules[] = { { 2, CLASS_BLOCK, TCP, 80, 80 } };
-	static const struct policy p = { .rules = rules,
-		                         .n = 1,
-		                         .ingress = { [A] = CLOSED, [B] = 2 },
-		                         .egress = { [A] = 2, [B] = CLOSED } };
+	static const struct lab_rule rules[] = { { 2, CLASS_BLOCK, TCP, 80, 80 } };
+	static const struct lab_policy p = { .rules = rules,
+		                             .n = 1,
+		                             .ingress = { [A] = CLOSED, [B] = 2 },
+		                             .egress = { [A] = 2, [B] = CLOSED } };
 	struct lab lab;
 
 	lab_open(&lab, CONTROL_FASTPATH);
@@ -127,9 +127,9 @@ Test(flow, revoked)
 /* A policy that comes later in the other direction leaves replies alone. */
 Test(flow, later_policy_for_the_other_direction)
 {
-	static const struct policy open = { .n = 0 };
-	static const struct policy later = { .ingress = { [A] = CLOSED },
-		                             .egress = { [B] = CLOSED } };
+	static const struct lab_policy open = { .n = 0 };
+	static const struct lab_policy later = { .ingress = { [A] = CLOSED },
+		                                 .egress = { [B] = CLOSED } };
 	struct lab lab;
 
 	lab_open(&lab, CONTROL_FASTPATH);
@@ -149,9 +149,9 @@ Test(flow, later_policy_for_the_other_direction)
 /* Connections whose entry is lost go on from the side that opened them, and are not turned round. */
 Test(flow, forgotten)
 {
-	static const struct policy b_closed = { .rules = only_80,
-		                                .n = 3,
-		                                .ingress = { [B] = CLOSED } };
+	static const struct lab_policy b_closed = { .rules = only_80,
+		                                    .n = 3,
+		                                    .ingress = { [B] = CLOSED } };
 	struct lab lab;
 
 	lab_open(&lab, CONTROL_FASTPATH);
@@ -176,13 +176,13 @@ Test(flow, forgotten)
 
 Test(flow, echo)
 {
-	static const struct rule all[] = { { 2, A, 0, 0, 65535 },
-		                           { 3, A, TCP, 0, 65535 },
-		                           { 3, A, UDP, 0, 65535 } };
-	static const struct policy p = { .rules = all,
-		                         .n = 3,
-		                         .ingress = { [A] = CLOSED, [B] = 2, [C] = 3 },
-		                         .egress = { [B] = CLOSED } };
+	static const struct lab_rule all[] = { { 2, A, 0, 0, 65535 },
+		                               { 3, A, TCP, 0, 65535 },
+		                               { 3, A, UDP, 0, 65535 } };
+	static const struct lab_policy p = { .rules = all,
+		                             .n = 3,
+		                             .ingress = { [A] = CLOSED, [B] = 2, [C] = 3 },
+		                             .egress = { [B] = CLOSED } };
 	struct lab lab;
 
 	lab_open(&lab, CONTROL_FASTPATH);
@@ -208,8 +208,8 @@ Test(flow, echo)
 
 Test(flow, the_node)
 {
-	static const struct policy closed = { .ingress = { [A] = CLOSED },
-		                              .egress = { [A] = CLOSED } };
+	static const struct lab_policy closed = { .ingress = { [A] = CLOSED },
+		                                  .egress = { [A] = CLOSED } };
 	struct lab lab;
 
 	lab_open(&lab, CONTROL_FASTPATH);
@@ -250,13 +250,14 @@ Test(flow, the_node)
 /* Service addresses: A -> SERVICE is translated to A -> B behind from_pod. */
 Test(flow, deferred)
 {
-	static const struct rule to_b[] = { { 2, B, TCP, 8080, 8080 }, { 3, A, TCP, 8080, 8080 } };
-	static const struct policy p = { .rules = to_b,
-		                         .n = 2,
-		                         .egress = { [A] = 2, [B] = CLOSED },
-		                         .ingress = { [A] = CLOSED, [B] = 3 } };
-	static const struct policy revoked = { .egress = { [A] = CLOSED, [B] = CLOSED },
-		                               .ingress = { [A] = CLOSED } };
+	static const struct lab_rule to_b[] = { { 2, B, TCP, 8080, 8080 },
+		                                { 3, A, TCP, 8080, 8080 } };
+	static const struct lab_policy p = { .rules = to_b,
+		                             .n = 2,
+		                             .egress = { [A] = 2, [B] = CLOSED },
+		                             .ingress = { [A] = CLOSED, [B] = 3 } };
+	static const struct lab_policy revoked = { .egress = { [A] = CLOSED, [B] = CLOSED },
+		                                   .ingress = { [A] = CLOSED } };
 	struct lab lab;
 
 	lab_open(&lab, CONTROL_FASTPATH | CONTROL_DEFER);
@@ -311,7 +312,7 @@ Test(flow, deferred)
 /* What B may open nothing with, a direct packet, does not become allowed because the same ports came by DNAT. */
 Test(flow, translated_is_not_direct)
 {
-	static const struct policy p = { .egress = { [A] = CLOSED } };
+	static const struct lab_policy p = { .egress = { [A] = CLOSED } };
 	struct lab lab;
 
 	lab_open(&lab, CONTROL_FASTPATH);

@@ -8,9 +8,9 @@
 
 #include <string.h>
 
-static const struct policy open = { .n = 0 };
-static const struct policy closed = { .ingress = { CLOSED, CLOSED, CLOSED, CLOSED },
-	                              .egress = { CLOSED, CLOSED, CLOSED, CLOSED } };
+static const struct lab_policy open = { .n = 0 };
+static const struct lab_policy closed = { .ingress = { CLOSED, CLOSED, CLOSED, CLOSED },
+	                                  .egress = { CLOSED, CLOSED, CLOSED, CLOSED } };
 
 Test(guard, source)
 {
@@ -194,7 +194,7 @@ Test(guard, not_ip)
 
 	lab_open(&lab, CONTROL_FASTPATH);
 	for (int isolated = 0; isolated < 2; isolated++) {
-		const enum verdict want = isolated ? DROPPED : PASSES;
+		const enum outcome want = isolated ? DROPPED : PASSES;
 
 		lab_apply(&lab, isolated ? &closed : &open);
 		for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
@@ -226,12 +226,12 @@ Test(guard, not_ip)
 
 Test(guard, groups_and_floods)
 {
-	static const struct rule all[] = { { 2, CLASS_ANY, 0, 0, 65535 },
-		                           { 3, A, UDP, 5353, 5353 } };
-	static const struct policy p = { .rules = all,
-		                         .n = 2,
-		                         .egress = { [A] = CLOSED, [B] = 2 },
-		                         .ingress = { [A] = CLOSED, [B] = 3 } };
+	static const struct lab_rule all[] = { { 2, CLASS_ANY, 0, 0, 65535 },
+		                               { 3, A, UDP, 5353, 5353 } };
+	static const struct lab_policy p = { .rules = all,
+		                             .n = 2,
+		                             .egress = { [A] = CLOSED, [B] = 2 },
+		                             .ingress = { [A] = CLOSED, [B] = 3 } };
 	struct lab lab;
 
 	lab_open(&lab, CONTROL_FASTPATH | CONTROL_DEFER);

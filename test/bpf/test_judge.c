@@ -8,7 +8,7 @@
 
 #define SET 2U /* what the tests' pods are isolated by */
 
-static const struct rule rules[] = {
+static const struct lab_rule rules[] = {
 	{ SET, A, TCP, 80, 80 },
 	{ SET, A, TCP, 1000, 2000 },
 	{ SET, A, TCP, 65535, 65535 },
@@ -55,7 +55,7 @@ static struct spec new_one(enum who from, enum who to, uint8_t proto, uint16_t p
 
 Test(judge, ingress)
 {
-	const struct policy policy = { .rules = rules,
+	const struct lab_policy policy = { .rules = rules,
 		                       .n = ARRAY_SIZE(rules),
 		                       .ingress = { [C] = SET } };
 	struct lab lab;
@@ -81,7 +81,7 @@ Test(judge, ingress)
 
 Test(judge, egress)
 {
-	const struct policy policy = { .rules = rules,
+	const struct lab_policy policy = { .rules = rules,
 		                       .n = ARRAY_SIZE(rules),
 		                       .egress = { [C] = SET } };
 	struct lab lab;
@@ -107,11 +107,11 @@ Test(judge, egress)
 
 Test(judge, both_directions_are_needed)
 {
-	static const struct rule few[] = { { 2, B, TCP, 80, 80 },
+	static const struct lab_rule few[] = { { 2, B, TCP, 80, 80 },
 		                           { 3, A, TCP, 80, 80 },
 		                           { 3, A, TCP, 81, 81 },
 		                           { 4, CLASS_PODS, TCP, 82, 82 } };
-	const struct policy policies[] = {
+	const struct lab_policy policies[] = {
 		{ .rules = few,
 		  .n = 4,
 		  .egress = { [A] = 2 },
@@ -150,7 +150,7 @@ Test(judge, both_directions_are_needed)
 
 Test(judge, without_an_image_nothing_passes)
 {
-	static const struct policy open = { .n = 0 };
+	static const struct lab_policy open = { .n = 0 };
 	struct spec s = new_one(A, B, TCP, 80), in = new_one(OUTSIDE, B, TCP, 80);
 	struct spec ns = { .from = A,
 		           .to = GROUP,

@@ -14,8 +14,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const struct rule rules[] = { { 2, A, TCP, 80, 80 } };
-static const struct policy strict = { .rules = rules, .n = 1, .ingress = { [B] = 2 } };
+static const struct lab_rule rules[] = { { 2, A, TCP, 80, 80 } };
+static const struct lab_policy strict = { .rules = rules, .n = 1, .ingress = { [B] = 2 } };
 
 static bool exists(const char *path)
 {

@@ -10,11 +10,11 @@
 
 #include <string.h>
 
-static const struct rule rules[] = {
+static const struct lab_rule rules[] = {
 	{ 2, A, TCP, 80, 80 }, { 2, A, UDP, 80, 80 },           { 3, B, TCP, 80, 80 },
 	{ 3, B, UDP, 80, 80 }, { 4, CLASS_BLOCK, TCP, 80, 80 },
 };
-static const struct policy policy = { .rules = rules,
+static const struct lab_policy policy = { .rules = rules,
 	                              .n = ARRAY_SIZE(rules),
 	                              .ingress = { [A] = CLOSED, [B] = 2, [C] = 4 },
 	                              .egress = { [A] = 3, [B] = CLOSED, [C] = CLOSED } };
@@ -144,7 +144,7 @@ Test(packets, fragments)
 			              .id = 99,
 			              .payload = 64 };
 		struct spec no = first, later = first, other = first, reply = first, last;
-		enum verdict yes = arrives ? PASSES : HANDED_OVER;
+		enum outcome yes = arrives ? PASSES : HANDED_OVER;
 
 		no.dport = 81;
 		later.offset = 9;
@@ -291,7 +291,7 @@ static uint32_t dice(void)
 /* Nothing but ARP and neighbour discovery passes for pods that may do nothing. */
 Test(packets, garbage)
 {
-	static const struct policy closed = { .ingress = { CLOSED, CLOSED, CLOSED, CLOSED },
+	static const struct lab_policy closed = { .ingress = { CLOSED, CLOSED, CLOSED, CLOSED },
 		                              .egress = { CLOSED, CLOSED, CLOSED, CLOSED } };
 	static const uint8_t protos[] = { TCP, UDP, SCTP, ICMP, NO_PORT, 0, 255 };
 	static const char *const chains[] = { NULL, "h", "d", "f", "hdf", "r", "o", "of" };

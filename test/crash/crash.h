@@ -92,7 +92,7 @@ struct row {
 	enum scenario_id scenario;
 	enum node_mode mode;
 	const char *call;  /* as fault.call */
-	unsigned int nth;  /* of those */
+	unsigned int nth;  /* of those; 0: each of them */
 	int error;         /* 0: killed before it */
 };
 extern const struct row rows[];

@@ -186,6 +186,20 @@ static bool has(const struct state *s, char *line)
 	return bsearch(&line, s->line, s->n, sizeof(*s->line), compare) != NULL;
 }
 
+/* What is shared, half made: right after loading there is an image that is about nobody, and pins in a folder beside the one that
+ * counts; a bridge is not up at once. The next ADD finishes it. */
+static bool unfinished(const char *line)
+{
+	static const char *const begin[] = { "image ", "pin /sys/fs/bpf/cnida/new", "link cni0 ",
+		                             "qdisc dev=cni0 " };
+
+	for (size_t i = 0; i < sizeof(begin) / sizeof(begin[0]); i++) {
+		if (strncmp(line, begin[i], strlen(begin[i])) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Nothing that neither a booted node nor one after its first pod has. */
 static void expect_no_more(struct worker *w, const char *when)
 {
@@ -193,9 +207,8 @@ static void expect_no_more(struct worker *w, const char *when)
 
 	look_take(&w->node.look, &now);
 	for (size_t i = 0; i < now.n; i++) {
-		/* Right after loading there is an image that is about nobody. */
 		if (has(&w->booted, now.line[i]) || has(&w->ref[0][0], now.line[i]) ||
-		    has(&w->ref[0][1], now.line[i]) || strncmp(now.line[i], "image ", 6) == 0)
+		    has(&w->ref[0][1], now.line[i]) || unfinished(now.line[i]))
 			continue;
 		wrong(w, "nothing of the pod left", "%s: [+%s]", when, now.line[i]);
 		return;

@@ -223,7 +223,8 @@ static void on_route(const struct nlmsghdr *h, struct state *s, void *where)
 	char dst_buf[INET6_ADDRSTRLEN], via_buf[INET6_ADDRSTRLEN];
 	const char *dst = address(m->rtm_family, look_attr(attrs, len, RTA_DST), dst_buf);
 
-	if (!link_local(dst))
+	/* Table local follows the addresses, sooner or later. */
+	if (!link_local(dst) && m->rtm_table != RT_TABLE_LOCAL)
 		look_line(s, "%sroute %s/%u type=%u via=%s dev=%s table=%u", (const char *)where,
 		          dst, m->rtm_dst_len, m->rtm_type,
 		          address(m->rtm_family, look_attr(attrs, len, RTA_GATEWAY), via_buf),

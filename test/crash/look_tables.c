@@ -282,30 +282,49 @@ static void look_endpoint(const struct in6 *key, const struct endpoint *e, uint3
 	          e->flags, slot->class, slot->ingress, slot->egress);
 }
 
+/* The whole table is one value. */
+static struct endpoint_bucket *read_endpoints(int fd, size_t *ret_n)
+{
+	struct bpf_map_info info = { 0 };
+	union bpf_attr attr = {
+		.info.bpf_fd = (uint32_t)fd,
+		.info.info_len = sizeof(info),
+		.info.info = (uint64_t)(uintptr_t)&info,
+	};
+	struct endpoint_bucket *v;
+	uint32_t zero = 0;
+
+	if (sys_bpf(BPF_OBJ_GET_INFO_BY_FD, &attr) < 0)
+		return NULL;
+	v = malloc(info.value_size);
+	*ret_n = info.value_size / sizeof(*v);
+	if (v && map_element(BPF_MAP_LOOKUP_ELEM, fd, &zero, v) == 0)
+		return v;
+	free(v);
+	return NULL;
+}
+
 void look_bpf(struct state *s)
 {
-	static struct endpoint_bucket pods[1024];
-	struct bpf_map_info info = { 0 };
-	union bpf_attr attr = { 0 };
 	int fd = map_get(CNIDA_BPF_DIR "/endpoint");
-	uint32_t parity, zero = 0;
+	struct endpoint_bucket *v;
+	uint32_t parity;
 	size_t n = 0;
 
 	if (fd < 0)
 		return;
 	parity = look_image(s);
-	attr.info.bpf_fd = (uint32_t)fd;
-	attr.info.info_len = sizeof(info);
-	attr.info.info = (uint64_t)(uintptr_t)&info;
-	if (sys_bpf(BPF_OBJ_GET_INFO_BY_FD, &attr) == 0 && info.value_size <= sizeof(pods) &&
-	    map_element(BPF_MAP_LOOKUP_ELEM, fd, &zero, pods) == 0)
-		n = info.value_size / sizeof(pods[0]);
-	for (size_t i = 0; i < n * TAGS_WAYS; i++) {
-		const struct endpoint_bucket *b = &pods[i / TAGS_WAYS];
-		const struct endpoint_place *at = &b->place[i % TAGS_WAYS];
+	v = read_endpoints(fd, &n);
+	if (!v)
+		look_line(s, "endpoints cannot be read");
+	for (size_t i = 0; v && i < n; i++) {
+		for (unsigned int k = 0; k < TAGS_WAYS; k++) {
+			const struct endpoint_place *p = &v[i].place[k];
 
-		if (b->tags >> i % TAGS_WAYS * 8 & 0xff)
-			look_endpoint(&at->key, &at->endpoint, parity, s);
+			if (v[i].tags >> (8 * k) & 0xff)
+				look_endpoint(&p->key, &p->endpoint, parity, s);
+		}
 	}
+	free(v);
 	close(fd);
 }

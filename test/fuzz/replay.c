@@ -17,18 +17,16 @@
 
 #define INPUT_MAX (1U << 20)
 
-/* FUZZ_TARGETS: X(name) for each, from the Makefile. */
-#define X(name) int fuzz_##name(const uint8_t *data, size_t len);
-FUZZ_TARGETS
-#undef X
+/* FUZZ_TARGETS(X): X(name) for each, from the Makefile. */
+#define DECLARE(name) int fuzz_##name(const uint8_t *data, size_t len);
+FUZZ_TARGETS(DECLARE)
 
 static const struct {
 	const char *name;
 	int (*run)(const uint8_t *data, size_t len);
 } targets[] = {
-#define X(name) { #name, fuzz_##name },
-	FUZZ_TARGETS
-#undef X
+#define ENTRY(name) { #name, fuzz_##name },
+	FUZZ_TARGETS(ENTRY)
 };
 
 static void one(int dir, const char *name, int (*run)(const uint8_t *data, size_t len))

@@ -113,6 +113,15 @@ static bool names_are_unique(const json_t *policies)
 	return ret;
 }
 
+/* Beyond rules the oracle knows all fields that there are. */
+static bool unknown_to_oracle(const struct objects *o)
+{
+	for (size_t i = 0; i < o->n_warnings; i++)
+		if (strstr(o->warnings[i], "no rule of this policy allows anything"))
+			return true;
+	return o->n_unsaid > 0;
+}
+
 FUZZ(verdict)
 {
 	static json_t *namespaces, *pods;
@@ -128,7 +137,8 @@ FUZZ(verdict)
 		const struct oracle_world w = { namespaces, pods, policies };
 
 		if (compiled_make(&c, &w, &e) == 0) {
-			ask_all(&c, &w);
+			if (!unknown_to_oracle(&c.objects))
+				ask_all(&c, &w);
 			compiled_free(&c);
 		}
 	}

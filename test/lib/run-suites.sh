@@ -13,6 +13,7 @@
 #			what is known to deviate must fail and everything else pass; these make nodes of their own
 #	policy-BACKEND	BUILDDIR/test/policy-matrix with the cases that hands wrote, both address families at once
 #	policy-BACKEND-leak	BUILDDIR/test/policy-leak; like the matrix it makes nodes of its own
+#	crash		BUILDDIR/test/crash, a sample of its matrix and the faults that once did harm; nodes of its own
 #	runtime-NAME	test/runtime/NAME.sh; these make a node of their own
 #	long-NAME	test/long/NAME.sh BUILDDIR, only when it is named: `make check-long` names all. Lines that begin
 #			with "count: " tell what was tried (kills, cuts, inputs) and are printed
@@ -184,6 +185,8 @@ for backend in $policy_backends; do
 	policy "policy-$backend" policy-matrix --backend "$backend" test/policy/cases/e2e test/policy/cases/own
 	policy "policy-$backend-leak" policy-leak --backend "$backend" --flips 100
 done
+# Every 211th case, others each day; long-crash is all of them.
+policy crash crash --every 211 --seed $(($(date +%s) / 86400))
 for file in test/runtime/*.sh; do
 	name=runtime-$(basename "$file" .sh)
 	if [ -x "$file" ] && selected "$name"; then

@@ -17,16 +17,16 @@
 #include <criterion/criterion.h>
 
 /* Lines of a topology: who is not on this node. $quick: settings of a namespace. */
-#define NODE_OUTSIDE                                                     \
-	"ip netns add outside\n"                                         \
-	"ip netns exec outside $quick\n"                                 \
-	"ip link add up0 type veth peer name eth0 netns outside\n"       \
-	"ip addr add 192.0.2.1/24 dev up0\n"                             \
-	"ip addr add 2001:db8::1/64 dev up0 nodad\n"                     \
-	"ip link set up0 up\n"                                           \
-	"ip -n outside addr add 192.0.2.2/24 dev eth0\n"                 \
-	"ip -n outside addr add 2001:db8::2/64 dev eth0 nodad\n"         \
-	"ip -n outside link set lo up\n"                                 \
+#define NODE_OUTSIDE                                               \
+	"ip netns add outside\n"                                   \
+	"ip netns exec outside $quick\n"                           \
+	"ip link add up0 type veth peer name eth0 netns outside\n" \
+	"ip addr add 192.0.2.1/24 dev up0\n"                       \
+	"ip addr add 2001:db8::1/64 dev up0 nodad\n"               \
+	"ip link set up0 up\n"                                     \
+	"ip -n outside addr add 192.0.2.2/24 dev eth0\n"           \
+	"ip -n outside addr add 2001:db8::2/64 dev eth0 nodad\n"   \
+	"ip -n outside link set lo up\n"                           \
 	"ip -n outside link set eth0 up\n"
 
 /* A namespace of our own, and a socket into its nftables. */

@@ -40,9 +40,7 @@ static const char portmap_topology[] =
 	"  ip -n pod$i addr add fd01::$i/64 dev eth0 nodad\n"
 	"  ip -n pod$i route add default via 10.1.0.1\n"
 	"  ip -n pod$i route add default via fd01::1\n"
-	"done\n"
-	NODE_OUTSIDE
-	"ip -n outside route add default via 192.0.2.1\n";
+	"done\n" NODE_OUTSIDE "ip -n outside route add default via 192.0.2.1\n";
 
 static inline void portmap_node(void)
 {

@@ -6,6 +6,7 @@
 #include "endpoint/record.h"
 
 #include <errno.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -35,6 +36,7 @@ static struct record full(void)
 		.n_ips = 2,
 		.masquerade = true,
 		.spoof_check = true,
+		.policy_nftables = true,
 		.ipam = "host-local",
 		.ipam_dir = "/var/lib/cni/networks",
 		.pod_name = "web-0",
@@ -104,6 +106,7 @@ static void same(const char *name, const struct record *want, const struct recor
 	          found->network, found->netns);
 	cr_assert(want->ready == found->ready && want->masquerade == found->masquerade &&
 	                  want->spoof_check == found->spoof_check &&
+	                  want->policy_nftables == found->policy_nftables &&
 	                  want->created == found->created &&
 	                  want->netns_id.dev == found->netns_id.dev &&
 	                  want->netns_id.ino == found->netns_id.ino,
@@ -234,6 +237,29 @@ Test(record, damaged)
 	cr_assert(seen.n == ARRAY_SIZE(damaged) + 1 && seen.unreadable == ARRAY_SIZE(damaged),
 	          "expected %zu records, all but one unreadable, found %u and %u",
 	          ARRAY_SIZE(damaged) + 1, seen.n, seen.unreadable);
+}
+
+/* A record that is there, but cannot be read at this moment, is none that may be passed over: GC would say that it is done. */
+Test(record, not_at_this_moment)
+{
+	struct record r = full();
+	struct seen seen = { 0 };
+	struct err e = { 0 };
+	struct rlimit few, before;
+	int fd, x;
+
+	own_run();
+	cr_assert_eq(record_write(&r, &e), 0, "%s", e.msg);
+	fd = dup(STDIN_FILENO);
+	cr_assert(fd >= 0 && getrlimit(RLIMIT_NOFILE, &before) == 0, "%s", strerror(errno));
+	close(fd);
+	few = before;
+	few.rlim_cur = (rlim_t)fd + 1; /* the folder, but no file in it */
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &few), 0, "%s", strerror(errno));
+	x = record_each(look, &seen, &e);
+	(void)setrlimit(RLIMIT_NOFILE, &before);
+	cr_assert(x == -EMFILE && seen.n == 0, "expected %d and no record, found %d and %u (%s)",
+	          -EMFILE, x, seen.n, e.msg);
 }
 
 Test(record, each)

@@ -101,9 +101,7 @@ static const char topology[] =
 	"  ip -n pod$i route add default via fd01::1\n"
 	"  ip route add 10.1.0.$i dev h$i\n"
 	"  ip route add fd01::$i dev h$i\n"
-	"done\n"
-	NODE_OUTSIDE
-	"ip -n outside route add default via 192.0.2.1\n"
+	"done\n" NODE_OUTSIDE "ip -n outside route add default via 192.0.2.1\n"
 	"ip -n outside route add default via 2001:db8::1\n"
 	"ip addr add 10.9.9.9/32 dev lo\n"
 	"ip addr add fd09::9/128 dev lo nodad\n";

@@ -37,9 +37,7 @@ static const char common[] =
 	"  ip -n pod$1 link set eth0 address 02:00:00:00:00:0$1 up\n"
 	"  ip -n pod$1 addr add 10.5.0.$1/$2 dev eth0\n"
 	"  ip -n pod$1 addr add fd05::$1/$3 dev eth0 nodad\n"
-	"}\n"
-	NODE_OUTSIDE
-	"ip -n outside route add default via 192.0.2.1\n"
+	"}\n" NODE_OUTSIDE "ip -n outside route add default via 192.0.2.1\n"
 	"ip -n outside route add default via 2001:db8::1\n";
 
 static const char routed[] = "for i in 2 3 4; do\n"

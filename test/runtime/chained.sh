@@ -130,7 +130,7 @@ mac_addresses()
 	# The one that it had before it was tuned is as wrong as any other.
 	old=$(jq -r .mac < /run/cni/tuning/"$(id_of b)"_eth0.json)
 	for mac in 02:aa:00:00:00:0c "$old"; do
-		send_as b $mac
+		send_as b "$mac"
 		verdict "$name: sends as $mac" b c 80 deny
 	done
 	send_as b $mac_b

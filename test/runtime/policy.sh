@@ -134,6 +134,8 @@ from_nothing()
 	equal "applied again: nothing changed" 0 "$(jq '[.local[] | select(.changed)] | length' apply.json)"
 	equal "status" "in force,ebpf,1" "$($cnida policy status --json | jq -r '[.state, .backend, .policies] | join(",")')"
 	equal "show" "a isolated open allow-b" "$($cnida policy show --json a | jq -r '.[] | "\(.pod) \(.ingress) \(.egress) \(.policies[0])"')"
+	equal "show NAMESPACE/POD" a "$($cnida policy show --json x/a | jq -r '.[].pod')"
+	fails "show of another namespace's" $cnida policy show y/a
 	for pod in a b c; do
 		succeeds "CHECK of $pod" check_pod "$pod"
 	done
@@ -296,6 +298,22 @@ the_end()
 	fails "clear: no pins" test -e /sys/fs/bpf/cnida
 }
 
+# Who applies a policy does not say which backend; pods that are there already, or are being attached, do.
+backend_of_the_pods()
+{
+	plugin_policy='{"backend": "nftables"}'
+	attach a
+	$cnida policy clear > clear.out 2>&1
+	{ known; allow_b; } | apply
+	equal "applied where pods want nftables" nftables "$($cnida policy status --json | jq -r .backend)"
+	attach b c
+	verdict "applied where pods want nftables" b a 80 allow
+	verdict "applied where pods want nftables" c a 80 deny
+	detach a b c
+	$cnida policy clear > clear.out 2>&1
+	plugin_policy='{}'
+}
+
 wrong_usage()
 {
 	local word
@@ -303,7 +321,7 @@ wrong_usage()
 		plugin_policy=$word verb ADD nobody
 		equal "policy $word: code" 7 "$(jq .code nobody.ADD)"
 	done
-	for word in "policy nonsense" "policy apply" "policy apply --flows 1 x" "policy explain x" "policy status x"; do
+	for word in "policy nonsense" "policy apply" "policy apply --flows 1 x" "policy explain x" "policy explain a b 80" "policy status x"; do
 		# shellcheck disable=SC2086
 		$cnida $word > out 2> err < /dev/null
 		equal "$word: exit code" 2 $?
@@ -322,6 +340,7 @@ for mode in bridge ptp; do
 	full_map
 	stale
 	the_end
+	[ ! -e /proc/sys/net/bridge ] && [ "$mode" = bridge ] || backend_of_the_pods
 	ip link delete cni0 2> /dev/null
 done
 mode=bridge

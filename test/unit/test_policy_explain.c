@@ -58,7 +58,7 @@ static const struct row rows[] = {
 	  "deny; pod y/a (10.0.2.1) > address 192.0.2.1\n"
 	  "egress 3: 1 policy isolates pod y/a (10.0.2.1) for egress\n"
 	  " - y/p spec.egress[0]: to does not match address 192.0.2.1\n"
-	  " - y/p spec.egress[1]: ports do not match 0/protocol 1\n"
+	  " - y/p spec.egress[1]: ports do not match ICMP\n"
 	  "ingress 0: address 192.0.2.1 is no pod: no ingress policy applies\n" },
 	{ "a pod that is not known", "z/new", "z/other", "TCP", 1,
 	  "deny; pod z/new (no address, not known) > pod z/other (no address, not known)\n"

@@ -101,7 +101,10 @@ static const char everything[] =
 	"{'kind':'NetworkPolicy','apiVersion':'networking.k8s.io/v1','metadata':{'namespace':'y','name':'q'},"
 	" 'spec':{'podSelector':{},'ingress':[{}]}}"
 	"{'kind':'NetworkPolicy','apiVersion':'networking.k8s.io/v1','metadata':{'namespace':'x','name':'r'},"
-	" 'spec':{'podSelector':{'matchLabels':{'app':'b'}},'ingress':[{'from':[{'podSelector':{}}],'future':1}]}}";
+	" 'spec':{'podSelector':{'matchLabels':{'app':'b'}},'ingress':[{'from':[{'podSelector':{}}],'future':1}]}}"
+	/* Without what is not known nothing is left of this peer, which alone would be refused. */
+	"{'kind':'NetworkPolicy','apiVersion':'networking.k8s.io/v1','metadata':{'namespace':'x','name':'s'},"
+	" 'spec':{'podSelector':{},'policyTypes':['Egress'],'egress':[{'to':[{'future':1}]}]}}";
 
 static void read_objects(struct objects *o, const char *json)
 {

@@ -19,7 +19,7 @@ gateway=$net4.9.1
 conf()
 {
 	jq -cn --arg t "$1" --arg s "$subnet" --argjson k "${2:-{\}}" '{cniVersion: "1.0.0", name: "features", type: $t,
-		bridge: "cni0", isGateway: true, ipam: {type: "host-local", ranges: [[{subnet: $s}]],
+		bridge: "cni0", isGateway: true, hairpinMode: true, ipam: {type: "host-local", ranges: [[{subnet: $s}]],
 		routes: [{dst: "0.0.0.0/0"}]}} + $k'
 }
 
@@ -199,7 +199,7 @@ try:
     s.connect((sys.argv[2], int(sys.argv[3])))
     print(s.recv(100).decode())
 except OSError as e:
-    print("nobody:", e)
+    print("nobody:", "timed out" if isinstance(e, socket.timeout) else e)
 PYTHON
 
 try_sctp() { python3 -c 'import socket; socket.socket(socket.AF_INET, socket.SOCK_STREAM, 132)'; }

@@ -23,9 +23,8 @@ mkdir -p "$1/vm"
 folder=$(cd "$1/vm" && pwd)/$2
 
 boot_modules=(virtio_pci virtiofs overlay)
-node_modules=(virtio_pci virtio_blk ext4 tun veth bridge dummy ifb nf_tables nft_chain_nat nft_masq nft_nat nft_ct
-	nft_fib_inet nft_fib_ipv4 nft_fib_ipv6 nft_reject_inet nft_limit nft_log nf_conntrack sch_ingress cls_bpf
-	nf_conntrack_netlink)
+node_modules=(virtio_pci virtio_blk ext4 veth bridge br_netfilter ifb nf_tables nf_conntrack nf_conntrack_netlink
+	sch_ingress sch_tbf cls_bpf)
 
 # put_libraries ROOT PROGRAM - what a dynamically linked program loads
 put_libraries()
@@ -78,7 +77,8 @@ mv "$work/package/lib" "$work/modules/lib"
 depmod -b "$work/modules" "$version"
 echo "$version" > "$work/version"
 initrd initrd "${boot_modules[@]}"
-initrd initrd.node "${node_modules[@]}"
+mapfile -t nft_modules < <(find "$work/modules" -name 'nft_*.ko*' -printf '%f\n' | sed 's/\.ko.*//')
+initrd initrd.node "${node_modules[@]}" "${nft_modules[@]}"
 rm -rf "$work/package"
 echo "$stamp" > "$work/.stamp"
 rm -rf "$folder"

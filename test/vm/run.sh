@@ -26,7 +26,7 @@ outside()
 	local job code=0 file
 
 	[ "$(id -u)" -eq 0 ] || { echo "run.sh: must run as root" >&2; exit 125; }
-	job=$(mktemp -d "$(cd "$1" && pwd)/job.XXXXXX")
+	job=$(mktemp -d "$(cd "$1/.." && pwd)/job.XXXXXX")
 	mkdir "$job/root"
 	unshare --mount --propagation private -- "$0" --inside "$job" "$@" || code=$?
 	for file in command modules virtiofsd socket console status qemu; do
@@ -70,6 +70,8 @@ serve_root()
 {
 	local i
 
+	# It keeps a file with its process ID there.
+	mount -t tmpfs -o mode=755 tmpfs /run
 	/usr/lib/qemu/virtiofsd --socket-path=socket -o source="$job/root" -o cache=always -o xattr > virtiofsd 2>&1 &
 	daemon=$!
 	for ((i = 0; i < 100; i++)); do
@@ -83,6 +85,9 @@ serve_root()
 boot()
 {
 	local memory=${VM_MEMORY:-1024}
+	# On a busy machine a guest measures its processor's clock wrongly, and time runs some times too fast for it. It has a
+	# timer of known speed. That it gets no processor for a while is no fault of its own.
+	local clock="clocksource=hpet tsc=unstable nowatchdog rcupdate.rcu_cpu_stall_suppress=1"
 
 	timeout --kill-after=5 "${VM_TIMEOUT:-300}" qemu-system-x86_64 -machine q35 -accel tcg,thread=multi \
 		-cpu max -smp "${VM_CPUS:-2}" -m "$memory" -numa node,memdev=memory \
@@ -91,7 +96,7 @@ boot()
 		-serial file:console -serial stdio -serial file:status -chardev socket,id=root,path=socket \
 		-device vhost-user-fs-pci,chardev=root,tag=root,queue-size=1024 \
 		-kernel "$kernel/vmlinuz" -initrd "$kernel/initrd" \
-		-append "console=ttyS0 quiet panic=-1 vm.job=$job vm.tree=$top" < /dev/null 2> qemu
+		-append "console=ttyS0 quiet panic=-1 $clock vm.job=$job vm.tree=$top" < /dev/null 2> qemu
 }
 
 [ $# -ge 2 ] || { echo "usage: run.sh KERNEL COMMAND [ARGUMENT...]" >&2; exit 2; }

@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * test_table.c - the table of connections: how it spreads them, writers at the same time, locks; pins of another layout
+ */
+#include "lab.h"
+
+#include "base/cleanup.h"
+#include "bpf/clsact.h"
+#include "bpf/sys.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CLIENTS 200
+#define PACKETS 20000U
+
+static const struct lab_rule rules[] = {
+	{ 2, A, TCP, 80, 80 }, { 2, A, UDP, 80, 80 }, { 2, CLASS_BLOCK, UDP, 123, 123 }
+};
+/* B lets A in at port 80 and the block at 123, and may open nothing. */
+static const struct lab_policy strict = { .rules = rules,
+	                                  .n = ARRAY_SIZE(rules),
+	                                  .ingress = { [B] = 2 },
+	                                  .egress = { [B] = CLOSED } };
+
+/* Clients of one network differ in the last byte alone if all of them have the same port, as those of time servers do. */
+static void neighbours(struct lab *lab, bool v6)
+{
+	const struct spec request = { .from = OUTSIDE, .to = B, .proto = UDP, .sport = 123, .dport = 123 },
+			  reply = { .from = B, .to = OUTSIDE, .proto = UDP, .sport = 123, .dport = 123 };
+	struct frame in, out;
+	int passed = 0, answered = 0;
+
+	frame_make(&in, &request, v6);
+	frame_make(&out, &reply, v6);
+	for (int i = 0; i < CLIENTS; i++) {
+		in.data[v6 ? 37 : 29] = (uint8_t)i;
+		passed += lab_run(lab, false, B, lab->uplink, 0, &in, 1).verdict == PASSES;
+	}
+	for (int i = 0; i < CLIENTS; i++) {
+		out.data[v6 ? 53 : 33] = (uint8_t)i;
+		answered += lab_run(lab, true, B, lab->link[B], 0, &out, 1).verdict == PASSES;
+	}
+	cr_expect(passed == CLIENTS && answered == CLIENTS,
+	          "v6 %d: expected %d requests and replies to pass, found %d and %d", v6, CLIENTS,
+	          passed, answered);
+}
+
+Test(table, spreads_neighbours)
+{
+	struct lab lab;
+
+	lab_open(&lab, CONTROL_FASTPATH);
+	lab_apply(&lab, &strict);
+	neighbours(&lab, false);
+	neighbours(&lab, true);
+}
+
+/* What programs do on other processors. */
+Test(table, locks)
+{
+	const struct spec request = { .from = A, .to = B, .proto = UDP, .sport = 9, .dport = 80 },
+			  reply = { .from = B, .to = A, .proto = UDP, .sport = 80, .dport = 9 };
+	static const struct lab_policy nothing = { .ingress = { [B] = CLOSED },
+		                                   .egress = { [B] = CLOSED } };
+	struct loader_conf conf = LOADER_DEFAULTS;
+	struct lab lab;
+
+	conf.locks = true;
+	lab_open_sized(&lab, &conf);
+	for (int v6 = 0; v6 < 2; v6++) {
+		lab_apply(&lab, &strict);
+		lab_expect(lab_sends(&lab, &reply, v6), DROPPED, "reply to nothing, v6 %d", v6);
+		for (int i = 0; i < 2; i++) {
+			lab_expect(lab_sends(&lab, &request, v6), HANDED_OVER, "request %d, v6 %d", i, v6);
+			lab_expect(lab_sends(&lab, &reply, v6), HANDED_OVER, "reply %d, v6 %d", i, v6);
+		}
+		neighbours(&lab, v6);
+		lab_apply(&lab, &nothing);
+		lab_expect(lab_sends(&lab, &request, v6), DROPPED, "revoked, v6 %d", v6);
+		lab_expect(lab_sends(&lab, &reply, v6), DROPPED, "revoked reply, v6 %d", v6);
+	}
+}
+
+/* ---- at the same time ---------------------------------------------------------------------- */
+
+struct sender {
+	const struct lab *lab;
+	uint16_t first; /* source port */
+	unsigned int lost, wrong;
+};
+
+static void *send_many(void *arg)
+{
+	struct sender *s = arg;
+
+	for (unsigned int i = 0; i < PACKETS; i++) {
+		const struct spec spec = { .from = A,
+			                   .to = B,
+			                   .proto = UDP,
+			                   .sport = (uint16_t)(s->first + i % 4000),
+			                   .dport = i % 3 ? 80 : 81 };
+		enum outcome found = lab_sends(s->lab, &spec, i % 2);
+
+		if (spec.dport == 80)
+			s->lost += found != HANDED_OVER;
+		else
+			s->wrong += found != DROPPED;
+	}
+	return NULL;
+}
+
+/* One bucket, all of whose places are written all the time, from two processors. */
+Test(table, two_writers)
+{
+	struct loader_conf conf = LOADER_DEFAULTS;
+	struct sender senders[2];
+	pthread_t threads[2];
+	struct flow_bucket b;
+	uint32_t zero = 0;
+	struct lab lab;
+
+	conf.max_flows = FLOW_WAYS;
+	lab_open_sized(&lab, &conf);
+	lab_apply(&lab, &strict);
+	for (int i = 0; i < 2; i++) {
+		senders[i] = (struct sender) { &lab, (uint16_t)(10000 + 5000 * i), 0, 0 };
+		cr_assert(pthread_create(&threads[i], NULL, send_many, &senders[i]) == 0);
+	}
+	for (int i = 0; i < 2; i++)
+		cr_assert(pthread_join(threads[i], NULL) == 0);
+	for (int i = 0; i < 2; i++) {
+		cr_expect(senders[i].wrong == 0, "sender %d: %u packets passed that no rule allows", i,
+		          senders[i].wrong);
+		/* Who does not get the bucket in time drops his packet. */
+		cr_expect(senders[i].lost < PACKETS / 100, "sender %d: %u of %u packets were lost", i,
+		          senders[i].lost, PACKETS);
+	}
+	cr_assert(sys_map_lookup(lab.d.flow, &zero, &b) == 0);
+	cr_expect(!(b.sequence & 1), "the bucket is free");
+	for (size_t i = 0; i < FLOW_WAYS; i++) {
+		const struct flow_key *k = &b.slot[i].key;
+		const bool v6 = k->addr[0].word[0] != 0;
+		const struct in6 a = frame_addr(A, v6), to = frame_addr(B, v6);
+
+		cr_expect(k->proto == UDP && memcmp(&k->addr[0], &a, 16) == 0 &&
+		                  memcmp(&k->addr[1], &to, 16) == 0 &&
+		                  b.slot[i].flow.flags == (FLOW_EGRESS | FLOW_INGRESS) &&
+		                  b.slot[i].flow.side[0].ifindex == lab.link[A] &&
+		                  b.slot[i].flow.side[1].ifindex == lab.link[B],
+		          "place %zu: a whole entry", i);
+	}
+}
+
+/* ---- another layout ------------------------------------------------------------------------ */
+
+/* Programs of another layout are at a veth, their pins are there: ours take their place in one step. */
+Test(table, another_layout)
+{
+	struct loader_conf conf = LOADER_DEFAULTS;
+	struct bpf_prog_info info;
+	struct lab lab;
+	struct err e;
+	int a;
+
+	lab_open(&lab, CONTROL_FASTPATH);
+	a = (int)lab.link[A];
+	cr_assert(datapath_attach(&lab.d, &lab.route, a, &e) == 0, "%s", e.msg);
+	datapath_close(&lab.d);
+	cr_assert(rename(CNIDA_BPF_DIR, CNIDA_BPF_ROOT "/0") == 0);
+	cr_assert(loader_load(&conf, &e) == 1, "%s", e.msg);
+	cr_expect(access(CNIDA_BPF_ROOT "/0", F_OK) < 0, "the other's pins are gone");
+	cr_assert(datapath_open(&lab.d, &e) == 1, "%s", e.msg);
+	cr_expect(datapath_attached(&lab.d, &lab.route, a, &e) == 0, "the other's are not ours");
+	cr_expect(datapath_attach(&lab.d, &lab.route, a, &e) == 0, "%s", e.msg);
+	cr_assert(sys_prog_info(lab.d.from_pod, &info, NULL, NULL) == 0);
+	cr_expect(clsact_find(&lab.route, a, true, &e) == info.id, "ours is there alone");
+	cr_expect(datapath_attached(&lab.d, &lab.route, a, &e) == 1, "%s", e.msg);
+}
