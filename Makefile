@@ -432,9 +432,10 @@ $(B)/test/policy/.made: $(B)/test/policy-generate
 $(FUZZ_REPLAY): | $(O)/.deps-check
 $(FUZZ_REPLAY): CFLAGS_EXTRA = -DFUZZ_REPLAY -Wno-conversion -Wno-sign-conversion -Wno-missing-prototypes \
 	-Wno-cast-qual -Wno-null-dereference $(FUZZ_FLAGS_$(*F)) \
-	'-DFUZZ_TARGETS(X)=$(FUZZ_NAMES:%=X(%))'
+	'-DFUZZ_TARGETS(X)=$(foreach n,$(FUZZ_NAMES),X($(n)))'
 FUZZ_FLAGS_packet := -fno-strict-aliasing -fno-sanitize=alignment -Wno-unknown-pragmas -Wno-pedantic -Wno-shadow
-$(B)/test/fuzz-replay: $(FUZZ_REPLAY) $(FUZZ_POLICY:%=$(B)/obj/%) $(LIBOBJ)
+# Our libmnl also here: Debian's follows lengths above INT_MAX.
+$(B)/test/fuzz-replay: $(FUZZ_REPLAY) $(FUZZ_POLICY:%=$(B)/obj/%) $(LIBOBJ) $(MNLOBJ)
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS_TEST) $(FUZZ_WRAP) -o $@ $^ $(LIBS_TEST)

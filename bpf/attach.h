@@ -46,7 +46,9 @@ void datapath_close(struct datapath *d);
 #define DATAPATH_CLOSED                                                                  \
 	{                                                                                \
 		.control = -1, .endpoint = -1, .policy = -1, .flow = -1, .from_pod = -1, \
-		.to_pod = -1, .lock = -1, .pods = { .v = NULL }                          \
+		.to_pod = -1, .lock = -1, .pods = {                                      \
+			.v = NULL                                                        \
+		}                                                                        \
 	}
 
 /* ---- pods ---- */
@@ -82,8 +84,7 @@ typedef int (*datapath_each_fn)(const struct in6 *key, const struct endpoint *ep
 /* datapath_count() - How many entries there are; *ret_max: how many there may be at least. */
 uint32_t datapath_count(const struct datapath *d, uint32_t *ret_max);
 /* datapath_count_flows() - How many connections are known, also such as are silent for too long; *ret_max: how many places there are. */
-int datapath_count_flows(const struct datapath *d, uint32_t *ret, uint32_t *ret_max,
-                         struct err *e);
+int datapath_count_flows(const struct datapath *d, uint32_t *ret, uint32_t *ret_max, struct err *e);
 /* datapath_each() - All entries, those of interfaces too. Entries that come or go meanwhile may be missed or met twice. */
 int datapath_each(const struct datapath *d, datapath_each_fn fn, void *arg, struct err *e);
 

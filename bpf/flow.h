@@ -35,8 +35,7 @@ enum flow_state {
 };
 
 /* flow_state() - Does this entry hold for this packet now? */
-inline_always int flow_state(const struct packet *p, const struct flow *f,
-                                                const struct scene *s)
+inline_always int flow_state(const struct packet *p, const struct flow *f, const struct scene *s)
 {
 	const struct flow_side *src = &f->side[p->from & 1], *dst = &f->side[(p->from & 1) ^ 1];
 	int reverse = !flow_opened_by(f, p->from);

@@ -131,8 +131,7 @@ inline_always int ndp_is_honest(struct __sk_buff *skb, const struct packet *p)
 
 inline_always int dhcp_ports(const struct packet *p, __u32 from, __u32 to)
 {
-	return p->want == ((__u32)IPPROTO_UDP << 16 | to) &&
-	       p->want_back == from;
+	return p->want == ((__u32)IPPROTO_UDP << 16 | to) && p->want_back == from;
 }
 
 inline_always void dhcp_key(struct flow_key *ret, __u32 port, __u32 ifindex)

@@ -86,8 +86,7 @@ inline_always int list_holds(const struct image_header *h, __u32 at, __u32 n, __
 }
 
 /* Does the set allow peers of this very class? */
-inline_always int cell_allows(const void *image, __u32 set, __u32 class,
-                                                 __u32 want)
+inline_always int cell_allows(const void *image, __u32 set, __u32 class, __u32 want)
 {
 	const struct image_header *h = image;
 	__u32 slot = image_hash(set, class), places = h->cells.n, first = 0, n = 0;
@@ -190,7 +189,8 @@ static __attribute__((noinline)) __u32 host_class(const void *image, const struc
  *
  * One loop, not three calls: each costs as much as what it does.
  */
-inline_always int judge(const void *image, __u32 set, __u32 class, const struct in6 *addr, __u32 want)
+inline_always int judge(const void *image, __u32 set, __u32 class, const struct in6 *addr,
+                        __u32 want)
 {
 #pragma clang loop unroll(disable)
 	for (__u32 i = 0; i < 3; i++) {

@@ -146,10 +146,7 @@ static int find_pins(struct err *e)
 	return exists(CNIDA_BPF_DIR "/control");
 }
 
-/*
- * Pins of other layouts go when ours are there: nobody of this version looks at them, and their memory would be held until the next
- * boot. Programs of theirs that are still at a veth go on with the policy that they had, until apply() puts ours in their place.
- */
+/* Pins of other layouts hold memory until the next boot. Programs of theirs judge on, until apply() puts ours in their place. */
 static int remove_others(struct err *e)
 {
 	_cleanup_closedir_ DIR *dir = opendir(CNIDA_BPF_ROOT);
@@ -299,8 +296,9 @@ static int set_sizes(struct bpf_object *o, const struct sizes *s)
 	int r = flow && endpoint ? bpf_map__set_max_entries(flow, s->flow_buckets) : -ENOENT;
 
 	return r < 0 ? r
-	             : bpf_map__set_value_size(endpoint, s->endpoint_buckets *
-	                                                         (uint32_t)sizeof(struct endpoint_bucket));
+	             : bpf_map__set_value_size(endpoint,
+	                                       s->endpoint_buckets *
+	                                               (uint32_t)sizeof(struct endpoint_bucket));
 }
 
 static int open_object(const struct sizes *s, struct bpf_object **ret, struct err *e)
@@ -445,8 +443,7 @@ int loader_load(const struct loader_conf *conf, struct err *e)
 	if (r != 0)
 		return r < 0 ? r : 0;
 	r = load(conf, e);
-	if (r >= 0)
-		r = remove_others(e);
+	r = r < 0 ? r : remove_others(e);
 	return r < 0 ? r : 1;
 }
 

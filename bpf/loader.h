@@ -18,8 +18,8 @@
 struct loader_conf {
 	uint32_t max_flows; /* connections that are known at a time; 96 bytes each, rounded up to a power of two */
 	uint32_t max_endpoints; /* an entry per pod and one per address of it; 144 bytes each, rounded up likewise */
-	uint32_t image_size;    /* largest policy image, bytes: a power of two, 4096 to 1 MB */
-	uint32_t switches;      /* CONTROL_* */
+	uint32_t image_size; /* largest policy image, bytes: a power of two, 4096 to 1 MB */
+	uint32_t switches;   /* CONTROL_* */
 	bool locks; /* for tests: the kernel's locks also where programs can do without, see struct flow_bucket */
 };
 

@@ -60,12 +60,12 @@ struct packet {
 	struct flow_key key; /* ends sorted */
 	__u32 hash;          /* of the key, once it is known (flow_hash()) */
 	__u32 want; /* protocol << 16 | destination port, as ranges are compared; see WANT_OTHER */
-	__u32 fragment; /* id, if it is one */
+	__u32 fragment;  /* id, if it is one */
 	__u16 want_back; /* port of the other direction, whose protocol is the same */
 	__u16 flags;
-	__u16 l4; /* offset of the protocol's header */
-	__u8 from; /* side of the key that sent it */
-	__u8 icmp; /* type */
+	__u16 l4;                    /* offset of the protocol's header */
+	__u8 from;                   /* side of the key that sent it */
+	__u8 icmp;                   /* type */
 	__u8 dst_mac[6], src_mac[6]; /* as in the frame */
 };
 

@@ -185,8 +185,7 @@ bool pods_set_slot(const struct pods *p, const struct in6 *key, uint32_t parity,
 static void copy(const struct endpoint_place *at, struct in6 *key, struct endpoint *ret)
 {
 	for (uint32_t i = 0; i < READ_TRIES; i++) {
-		uint32_t sequence =
-			__atomic_load_n(&at->endpoint.sequence, __ATOMIC_ACQUIRE);
+		uint32_t sequence = __atomic_load_n(&at->endpoint.sequence, __ATOMIC_ACQUIRE);
 
 		*key = at->key;
 		*ret = at->endpoint;

@@ -272,6 +272,12 @@ static const char *failure_text(const struct nlmsghdr *msg, size_t fixed)
 	return nl_str(tb[NLMSGERR_ATTR_MSG]);
 }
 
+/* What the kernel's negative errno says, 0 if it is none; INT_MIN has no opposite. */
+static int positive(int error)
+{
+	return error == INT_MIN ? EBADMSG : error < 0 ? -error : 0;
+}
+
 /* The errno (positive) that NLMSG_ERROR carries, 0 for an acknowledgement. */
 static int error_of(const struct nlmsghdr *msg, const char **ret_text)
 {
@@ -284,7 +290,7 @@ static int error_of(const struct nlmsghdr *msg, const char **ret_text)
 	if (!(msg->nlmsg_flags & NLM_F_CAPPED) && answer->msg.nlmsg_len > NLMSG_HDRLEN)
 		fixed += NLMSG_ALIGN(answer->msg.nlmsg_len) - NLMSG_HDRLEN;
 	*ret_text = failure_text(msg, fixed);
-	return answer->error < 0 ? -answer->error : 0;
+	return positive(answer->error);
 }
 
 /* Number the messages and ask for the acknowledgement of the last that may carry one. Returns
@@ -394,7 +400,7 @@ static void walk_one(struct walk *w, const struct nlmsghdr *msg, struct err *e)
 		w->ended = true;
 		if (mnl_nlmsg_get_payload_len(msg) >= sizeof(int)) {
 			memcpy(&no, mnl_nlmsg_get_payload(msg), sizeof(no));
-			no = no < 0 ? -no : 0;
+			no = positive(no);
 			text = failure_text(msg, sizeof(no));
 		}
 		break;

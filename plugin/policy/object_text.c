@@ -276,8 +276,8 @@ static ssize_t text_write(void *cookie, const char *bytes, size_t n)
 int objects_write(const struct objects *o, char **ret, size_t *ret_len, struct err *e)
 {
 	struct text t = { .v = malloc(4096), .cap = 4096 };
-	FILE *f = t.v ? fopencookie(&t, "w", (cookie_io_functions_t) { .write = text_write })
-	              : NULL;
+	FILE *f =
+		t.v ? fopencookie(&t, "w", (cookie_io_functions_t) { .write = text_write }) : NULL;
 
 	if (f) {
 		(void)fputs("{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":[", f);

@@ -142,7 +142,8 @@ static size_t align32(size_t n)
 }
 
 /* A list per rule; rules of the same cell must be neighbours and sorted. */
-static void put_cells(const struct lab_policy *p, struct image_cell *cells, struct image_range *ranges)
+static void put_cells(const struct lab_policy *p, struct image_cell *cells,
+                      struct image_range *ranges)
 {
 	for (uint32_t i = 0; i < p->n; i++) {
 		const struct lab_rule *r = &p->rules[i];

@@ -56,8 +56,8 @@ static struct spec new_one(enum who from, enum who to, uint8_t proto, uint16_t p
 Test(judge, ingress)
 {
 	const struct lab_policy policy = { .rules = rules,
-		                       .n = ARRAY_SIZE(rules),
-		                       .ingress = { [C] = SET } };
+		                           .n = ARRAY_SIZE(rules),
+		                           .ingress = { [C] = SET } };
 	struct lab lab;
 
 	lab_open(&lab, CONTROL_FASTPATH);
@@ -82,8 +82,8 @@ Test(judge, ingress)
 Test(judge, egress)
 {
 	const struct lab_policy policy = { .rules = rules,
-		                       .n = ARRAY_SIZE(rules),
-		                       .egress = { [C] = SET } };
+		                           .n = ARRAY_SIZE(rules),
+		                           .egress = { [C] = SET } };
 	struct lab lab;
 
 	lab_open(&lab, CONTROL_FASTPATH);
@@ -108,9 +108,9 @@ Test(judge, egress)
 Test(judge, both_directions_are_needed)
 {
 	static const struct lab_rule few[] = { { 2, B, TCP, 80, 80 },
-		                           { 3, A, TCP, 80, 80 },
-		                           { 3, A, TCP, 81, 81 },
-		                           { 4, CLASS_PODS, TCP, 82, 82 } };
+		                               { 3, A, TCP, 80, 80 },
+		                               { 3, A, TCP, 81, 81 },
+		                               { 4, CLASS_PODS, TCP, 82, 82 } };
 	const struct lab_policy policies[] = {
 		{ .rules = few,
 		  .n = 4,

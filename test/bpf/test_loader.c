@@ -49,10 +49,14 @@ Test(loader, configuration)
 		struct loader_conf conf;
 		bool good;
 	} rows[] = {
-		{ { 1, 1, 4096, 0, false }, true },          { { 4096, 512, 65536, 1, false }, true },
-		{ { 0, 512, 65536, 0, false }, false },      { { 4096, 0, 65536, 0, false }, false },
-		{ { 4096, 512, 65537, 0, false }, false },   { { 4096, 512, 2048, 0, false }, false },
-		{ { 4096, 512, 2 << 20, 0, false }, false }, { { 4096, 512, 1 << 20, 3, false }, true },
+		{ { 1, 1, 4096, 0, false }, true },
+		{ { 4096, 512, 65536, 1, false }, true },
+		{ { 0, 512, 65536, 0, false }, false },
+		{ { 4096, 0, 65536, 0, false }, false },
+		{ { 4096, 512, 65537, 0, false }, false },
+		{ { 4096, 512, 2048, 0, false }, false },
+		{ { 4096, 512, 2 << 20, 0, false }, false },
+		{ { 4096, 512, 1 << 20, 3, false }, true },
 	};
 	struct lab lab;
 	struct err e;

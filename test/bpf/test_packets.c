@@ -15,9 +15,9 @@ static const struct lab_rule rules[] = {
 	{ 3, B, UDP, 80, 80 }, { 4, CLASS_BLOCK, TCP, 80, 80 },
 };
 static const struct lab_policy policy = { .rules = rules,
-	                              .n = ARRAY_SIZE(rules),
-	                              .ingress = { [A] = CLOSED, [B] = 2, [C] = 4 },
-	                              .egress = { [A] = 3, [B] = CLOSED, [C] = CLOSED } };
+	                                  .n = ARRAY_SIZE(rules),
+	                                  .ingress = { [A] = CLOSED, [B] = 2, [C] = 4 },
+	                                  .egress = { [A] = 3, [B] = CLOSED, [C] = CLOSED } };
 
 #define BASE .from = A, .to = B, .proto = TCP, .sport = 40000
 
@@ -292,7 +292,7 @@ static uint32_t dice(void)
 Test(packets, garbage)
 {
 	static const struct lab_policy closed = { .ingress = { CLOSED, CLOSED, CLOSED, CLOSED },
-		                              .egress = { CLOSED, CLOSED, CLOSED, CLOSED } };
+		                                  .egress = { CLOSED, CLOSED, CLOSED, CLOSED } };
 	static const uint8_t protos[] = { TCP, UDP, SCTP, ICMP, NO_PORT, 0, 255 };
 	static const char *const chains[] = { NULL, "h", "d", "f", "hdf", "r", "o", "of" };
 	struct lab lab;

@@ -16,20 +16,20 @@
 #define CLIENTS 200
 #define PACKETS 20000U
 
-static const struct lab_rule rules[] = {
-	{ 2, A, TCP, 80, 80 }, { 2, A, UDP, 80, 80 }, { 2, CLASS_BLOCK, UDP, 123, 123 }
-};
+static const struct lab_rule rules[] = { { 2, A, TCP, 80, 80 },
+	                                 { 2, A, UDP, 80, 80 },
+	                                 { 2, CLASS_BLOCK, UDP, 123, 123 } };
 /* B lets A in at port 80 and the block at 123, and may open nothing. */
-static const struct lab_policy strict = { .rules = rules,
-	                                  .n = ARRAY_SIZE(rules),
-	                                  .ingress = { [B] = 2 },
-	                                  .egress = { [B] = CLOSED } };
+static const struct lab_policy strict = {
+	.rules = rules, .n = ARRAY_SIZE(rules), .ingress = { [B] = 2 }, .egress = { [B] = CLOSED }
+};
 
 /* Clients of one network differ in the last byte alone if all of them have the same port, as those of time servers do. */
 static void neighbours(struct lab *lab, bool v6)
 {
-	const struct spec request = { .from = OUTSIDE, .to = B, .proto = UDP, .sport = 123, .dport = 123 },
-			  reply = { .from = B, .to = OUTSIDE, .proto = UDP, .sport = 123, .dport = 123 };
+	const struct spec
+		request = { .from = OUTSIDE, .to = B, .proto = UDP, .sport = 123, .dport = 123 },
+		reply = { .from = B, .to = OUTSIDE, .proto = UDP, .sport = 123, .dport = 123 };
 	struct frame in, out;
 	int passed = 0, answered = 0;
 
@@ -74,8 +74,10 @@ Test(table, locks)
 		lab_apply(&lab, &strict);
 		lab_expect(lab_sends(&lab, &reply, v6), DROPPED, "reply to nothing, v6 %d", v6);
 		for (int i = 0; i < 2; i++) {
-			lab_expect(lab_sends(&lab, &request, v6), HANDED_OVER, "request %d, v6 %d", i, v6);
-			lab_expect(lab_sends(&lab, &reply, v6), HANDED_OVER, "reply %d, v6 %d", i, v6);
+			lab_expect(lab_sends(&lab, &request, v6), HANDED_OVER, "request %d, v6 %d",
+			           i, v6);
+			lab_expect(lab_sends(&lab, &reply, v6), HANDED_OVER, "reply %d, v6 %d", i,
+			           v6);
 		}
 		neighbours(&lab, v6);
 		lab_apply(&lab, &nothing);
@@ -132,11 +134,11 @@ Test(table, two_writers)
 	for (int i = 0; i < 2; i++)
 		cr_assert(pthread_join(threads[i], NULL) == 0);
 	for (int i = 0; i < 2; i++) {
-		cr_expect(senders[i].wrong == 0, "sender %d: %u packets passed that no rule allows", i,
-		          senders[i].wrong);
+		cr_expect(senders[i].wrong == 0, "sender %d: %u packets passed that no rule allows",
+		          i, senders[i].wrong);
 		/* Who does not get the bucket in time drops his packet. */
-		cr_expect(senders[i].lost < PACKETS / 100, "sender %d: %u of %u packets were lost", i,
-		          senders[i].lost, PACKETS);
+		cr_expect(senders[i].lost < PACKETS / 100, "sender %d: %u of %u packets were lost",
+		          i, senders[i].lost, PACKETS);
 	}
 	cr_assert(sys_map_lookup(lab.d.flow, &zero, &b) == 0);
 	cr_expect(!(b.sequence & 1), "the bucket is free");

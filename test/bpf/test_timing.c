@@ -157,9 +157,9 @@ static void print(const struct lab *lab, const char *what, bool from_pod, enum w
 Test(timing, hooks)
 {
 	const struct lab_policy policy = { .rules = rules,
-		                       .n = ARRAY_SIZE(rules),
-		                       .egress = { [A] = 2, [C] = 4 },
-		                       .ingress = { [B] = 3, [C] = 4 } };
+		                           .n = ARRAY_SIZE(rules),
+		                           .egress = { [A] = 2, [C] = 4 },
+		                           .ingress = { [B] = 3, [C] = 4 } };
 	const struct spec pods = {
 		.from = A, .to = B, .proto = TCP, .sport = 40000, .dport = 80, .to_mac = B
 	};

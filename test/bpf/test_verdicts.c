@@ -96,7 +96,8 @@ static void take_pods(struct site *s, const struct world *w)
 		struct local *l = &s->pods[i];
 		struct ip_addr ips[2] = { l->ips[0].addr, l->ips[1].addr };
 
-		cr_assert_eq(datapath_remove(&s->lab.d, l->link, ips, l->n_ips, &e), 0, "%s", e.msg);
+		cr_assert_eq(datapath_remove(&s->lab.d, l->link, ips, l->n_ips, &e), 0, "%s",
+		             e.msg);
 	}
 	s->n = 0;
 	json_array_foreach(w->pods, i, pod) {
@@ -107,7 +108,8 @@ static void take_pods(struct site *s, const struct world *w)
 }
 
 /* Nothing is left for nftables to judge: what no rule allows is dropped at once. */
-static int nft_none(void *arg, enum apply_backend backend, const struct apply_request *rq, struct err *e)
+static int nft_none(void *arg, enum apply_backend backend, const struct apply_request *rq,
+                    struct err *e)
 {
 	(void)arg;
 	(void)backend;
@@ -159,7 +161,9 @@ static void make_frames(struct site *s)
 {
 	for (int v6 = 0; v6 < 2; v6++) {
 		for (size_t i = 0; i < ARRAY_SIZE(protos); i++) {
-			const struct spec spec = { .from = A, .to = B, .proto = protos[i], .icmp = 8 };
+			const struct spec spec = {
+				.from = A, .to = B, .proto = protos[i], .icmp = 8
+			};
 
 			frame_make(&s->frames[v6][i], &spec, v6);
 		}
@@ -194,7 +198,8 @@ static bool is_plain(const struct oracle_addr *a)
 
 	/* A router has the address of each prefix whose last bits are zero. */
 	if (a->family == 6)
-		return ((a->b[0] & 0xe0) == 0x20 || a->b[0] == 0xfd) && memcmp(a->b + 8, none, 8) != 0;
+		return ((a->b[0] & 0xe0) == 0x20 || a->b[0] == 0xfd) &&
+		       memcmp(a->b + 8, none, 8) != 0;
 	for (size_t i = 0; i < ARRAY_SIZE(node); i++)
 		if (memcmp(a->b, node[i], 4) == 0)
 			return false;
@@ -227,8 +232,9 @@ static const struct local *local_of(const struct site *s, const json_t *pod)
 /* Nobody has told whose address it is, or it is nobody's any more. */
 static void forget_stranger(struct oracle_end *end)
 {
-	if (end->pod && (json_object_get(end->pod, "phase") || json_object_get(end->pod, "hostNetwork") ||
-	                 (json_object_get(end->pod, "unknown") && json_object_get(end->pod, "node")))) {
+	if (end->pod &&
+	    (json_object_get(end->pod, "phase") || json_object_get(end->pod, "hostNetwork") ||
+	     (json_object_get(end->pod, "unknown") && json_object_get(end->pod, "node")))) {
 		end->pod = NULL;
 		end->node = NULL;
 	}
@@ -266,9 +272,10 @@ static bool make_case(const struct site *s, struct dice *d, const struct oracle_
 		ret->from_pod = true;
 	}
 	ret->sport = source_port(d, ret->from_pod);
-	ret->expected = ret->from_pod
-	                        ? oracle_allow(w, &ret->from, &ret->to, ret->proto, ret->dport)
-	                        : oracle_direction(w, q->pod, ORACLE_INGRESS, &peer, q->proto, q->port);
+	ret->expected =
+		ret->from_pod
+			? oracle_allow(w, &ret->from, &ret->to, ret->proto, ret->dport)
+			: oracle_direction(w, q->pod, ORACLE_INGRESS, &peer, q->proto, q->port);
 	/* What the node itself sends passes, and what a pod sends to it. */
 	if (chance(d, 2)) {
 		if (!ret->from_pod)
@@ -305,11 +312,12 @@ static void report(const struct packet_case *c, enum outcome found, const struct
 	namespaces = json_dumps(w->namespaces, JSON_COMPACT);
 	pods = json_dumps(w->pods, JSON_COMPACT);
 	policies = json_dumps(w->policies, JSON_COMPACT);
-	cr_expect_fail("POLICY_SEED=%lu: %s at %s/%s, %s port %d -> %s port %d, protocol %d: the oracle says %s, "
-	               "the packet %s: {\"namespaces\":%s,\"pods\":%s,\"policies\":%s}",
-	               seed, c->from_pod ? "from_pod" : "to_pod", text(c->at->pod, "namespace"),
-	               text(c->at->pod, "name"), from, c->sport, to, c->dport, c->proto,
-	               c->expected ? "allow" : "deny", lab_name(found), namespaces, pods, policies);
+	cr_expect_fail(
+		"POLICY_SEED=%lu: %s at %s/%s, %s port %d -> %s port %d, protocol %d: the oracle says %s, "
+		"the packet %s: {\"namespaces\":%s,\"pods\":%s,\"policies\":%s}",
+		seed, c->from_pod ? "from_pod" : "to_pod", text(c->at->pod, "namespace"),
+		text(c->at->pod, "name"), from, c->sport, to, c->dport, c->proto,
+		c->expected ? "allow" : "deny", lab_name(found), namespaces, pods, policies);
 	free(namespaces);
 	free(pods);
 	free(policies);
@@ -318,8 +326,9 @@ static void report(const struct packet_case *c, enum outcome found, const struct
 static bool judge_case(struct site *s, const struct packet_case *c, const struct world *w,
                        unsigned long seed)
 {
-	struct frame *f = frame_of(s, &c->from.addr, &c->to.addr,
-	                           c->from_pod ? c->at->mac : node_mac, c->proto, c->sport, c->dport);
+	struct frame *f =
+		frame_of(s, &c->from.addr, &c->to.addr, c->from_pod ? c->at->mac : node_mac,
+	                 c->proto, c->sport, c->dport);
 	uint32_t iif = c->from_pod ? c->at->link : c->iif;
 	enum outcome v = lab_run_at(&s->lab, c->from_pod, c->at->link, iif, 0, f, 1).verdict;
 	bool handed = c->from_pod && local_of(s, c->to.pod) && c->sport >= 30000;
@@ -390,7 +399,8 @@ static void open_site(struct site *s)
 
 		memcpy(ips[0].bytes, &v4.word[3], 4);
 		memcpy(ips[1].bytes, &v6, 16);
-		cr_assert_eq(datapath_remove(&s->lab.d, s->lab.link[who], ips, 2, &e), 0, "%s", e.msg);
+		cr_assert_eq(datapath_remove(&s->lab.d, s->lab.link[who], ips, 2, &e), 0, "%s",
+		             e.msg);
 	}
 	make_frames(s);
 }

@@ -20,8 +20,8 @@ enum shape {
 	COMMAND, /* descriptor, number in hex */
 };
 
-#define CALL(name, shape)              \
-	{                              \
+#define CALL(name, shape)                \
+	{                                \
 		SYS_##name, #name, shape \
 	}
 

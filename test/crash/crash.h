@@ -11,7 +11,15 @@
 /* Of each system call: killed before it, killed after it, refused with each errno. */
 #define FAULTS (2 + ERRORS)
 
-enum scenario_id { SCENARIO_ADD, SCENARIO_DEL, SCENARIO_CHECK, SCENARIO_GC, SCENARIO_APPLY, SCENARIO_FIRST, SCENARIOS };
+enum scenario_id {
+	SCENARIO_ADD,
+	SCENARIO_DEL,
+	SCENARIO_CHECK,
+	SCENARIO_GC,
+	SCENARIO_APPLY,
+	SCENARIO_FIRST,
+	SCENARIOS
+};
 
 struct error_name {
 	int number;
@@ -31,11 +39,11 @@ struct worker {
 	const struct scenario *scenario;
 	struct tally *tally;
 	struct fault fault;
-	struct faulted run;          /* of the command with the fault */
-	struct state clean;          /* the node without server and third */
-	struct state attached;       /* CHECK: with server */
+	struct faulted run;            /* of the command with the fault */
+	struct state clean;            /* the node without server and third */
+	struct state attached;         /* CHECK: with server */
 	struct state ref[POLICIES][2]; /* apply: what a version looks like */
-	struct state booted; /* first: nothing was ever attached; ref is after one pod */
+	struct state booted;           /* first: nothing was ever attached; ref is after one pod */
 	enum policy_version in_force;
 	bool bad; /* something about this case was wrong */
 };
@@ -46,9 +54,10 @@ struct scenario {
 	void (*begin)(struct worker *w);   /* once; also after something went wrong */
 	void (*prepare)(struct worker *w); /* before each run */
 	void (*call)(struct worker *w, struct node_call *ret);
-	void (*judge)(struct worker *w); /* after a run with a fault; must leave what prepare() finds */
+	void (*judge)(
+		struct worker *w); /* after a run with a fault; must leave what prepare() finds */
 	void (*settle)(struct worker *w); /* after a run without one */
-	unsigned int every; /* that many-th case of the matrix */
+	unsigned int every;               /* that many-th case of the matrix */
 };
 extern const struct scenario scenarios[SCENARIOS];
 
@@ -80,7 +89,7 @@ void expect_answer(struct worker *w, const char *verb);
 
 bool was_killed(const struct worker *w);
 
-/* The first ADD after a boot (first.c): thousands of calls, a boot each. Prime to FAULTS, so that all kinds have their turn. */
+/* The first ADD after a boot (first.c): thousands of calls, a boot each. */
 #define FIRST_EVERY 23
 void begin_first(struct worker *w);
 void prepare_first(struct worker *w);
@@ -91,9 +100,9 @@ void settle_first(struct worker *w);
 struct row {
 	enum scenario_id scenario;
 	enum node_mode mode;
-	const char *call;  /* as fault.call */
-	unsigned int nth;  /* of those; 0: each of them */
-	int error;         /* 0: killed before it */
+	const char *call; /* as fault.call */
+	unsigned int nth; /* of those; 0: each of them */
+	int error;        /* 0: killed before it */
 };
 extern const struct row rows[];
 extern const size_t n_rows;

@@ -123,12 +123,12 @@ struct run {
 	pid_t pid;
 	const struct fault *fault;
 	struct faulted *ret;
-	bool inside;  /* of a system call */
-	bool started; /* execve(2) has returned */
-	bool over;    /* nothing more to be done to it */
+	bool inside;          /* of a system call */
+	bool started;         /* execve(2) has returned */
+	bool over;            /* nothing more to be done to it */
 	bool refusing, dying; /* where the call returns */
 	unsigned int matches;
-	int broken; /* -errno */
+	int broken;             /* -errno */
 	int seconds;            /* of which it was asked */
 	unsigned long long ran; /* ns of processor time by then */
 };

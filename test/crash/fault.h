@@ -20,7 +20,7 @@ enum fault_kind {
 	FAULT_NONE,
 	FAULT_KILL_BEFORE, /* SIGKILL where call n is entered: it does not happen */
 	FAULT_KILL_AFTER,  /* SIGKILL where it returns */
-	FAULT_ERROR,       /* it does not happen (close(2) does, as always) and returns -error; the command goes on */
+	FAULT_ERROR, /* it does not happen (close(2) does, as always) and returns -error; the command goes on */
 };
 
 struct fault {

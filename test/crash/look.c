@@ -207,8 +207,9 @@ static void on_address(const struct nlmsghdr *h, struct state *s, void *where)
 {
 	const struct ifaddrmsg *m = NLMSG_DATA(h);
 	char buf[INET6_ADDRSTRLEN];
-	const char *addr = address(
-		m->ifa_family, look_attr(m + 1, NLMSG_PAYLOAD(h, sizeof(*m)), IFA_ADDRESS), buf);
+	const char *addr =
+		address(m->ifa_family, look_attr(m + 1, NLMSG_PAYLOAD(h, sizeof(*m)), IFA_ADDRESS),
+	                buf);
 
 	if (!link_local(addr))
 		look_line(s, "%saddr dev=%s %s/%u", (const char *)where, look_link(m->ifa_index),

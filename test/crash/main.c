@@ -69,14 +69,14 @@ static const char *fault_name(const struct fault *f)
 	return "?";
 }
 
-/* @every: beside the one that was asked for. */
-static bool chosen(unsigned int index, const struct fault *f, unsigned int every)
+/* Each kind of fault at every so manieth call, whatever the number, and not all at the same ones. @every: beside what was asked for. */
+static bool chosen(unsigned int k, const struct fault *f, unsigned int every)
 {
 	if (opt.call && f->n != opt.call)
 		return false;
 	if (opt.fault && strcmp(opt.fault, fault_name(f)) != 0)
 		return false;
-	return (index + opt.seed) % (opt.every * every) == 0;
+	return (f->n + 7 * k * k + k + opt.seed) % (opt.every * every) == 0;
 }
 
 static void add(unsigned int *counter)
@@ -197,7 +197,7 @@ static void run_slice(const struct slice *s)
 			const unsigned int index = (n - 1) * FAULTS + k;
 
 			w.fault = fault_of(index);
-			if (!chosen(index, &w.fault, every) || mine++ % s->of != s->number)
+			if (!chosen(k, &w.fault, every) || mine++ % s->of != s->number)
 				continue;
 			/* Beyond the last call; a call that cannot fail was counted but not hit. */
 			if (!one_case(&w) && w.run.calls < n)
@@ -325,9 +325,10 @@ static void tell(void)
 
 static void usage(void)
 {
-	fprintf(stderr, "usage: crash [--plugins DIR] [--verb ADD|DEL|CHECK|GC|apply|first] "
-	                "[--mode bridge|ptp] [--every K] [--seed S]\n"
-	                "             [--jobs J] [--call N] [--fault kill-before|kill-after|ERRNO]\n");
+	fprintf(stderr,
+	        "usage: crash [--plugins DIR] [--verb ADD|DEL|CHECK|GC|apply|first] "
+	        "[--mode bridge|ptp] [--every K] [--seed S]\n"
+	        "             [--jobs J] [--call N] [--fault kill-before|kill-after|ERRNO]\n");
 	exit(2);
 }
 
@@ -397,7 +398,8 @@ int main(int argc, char **argv)
 		       "crash: 0 passed, 0 failed, 1 skipped\n");
 		return 0;
 	}
-	tally = mmap(NULL, sizeof(*tally), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	tally = mmap(NULL, sizeof(*tally), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+	             0);
 	if (tally == MAP_FAILED)
 		return 2;
 	n = plan(slices, sizeof(slices) / sizeof(slices[0]));

@@ -83,11 +83,11 @@ void node_detached(struct node *n, enum pod_name pod);
 enum { PROBE_ALWAYS, PROBE_OLD, PROBE_NEW, PROBE_MIX_1, PROBE_MIX_2, PROBE_NEVER };
 
 /* Bits by port, IPv6 shifted by 8. */
-#define PROBE_BOTH(port)   (0x101U << (port))
-#define PROBE_SEES_OLD     (PROBE_BOTH(PROBE_ALWAYS) | PROBE_BOTH(PROBE_OLD))
-#define PROBE_SEES_NEW     (PROBE_BOTH(PROBE_ALWAYS) | PROBE_BOTH(PROBE_NEW))
-#define PROBE_PATIENCE_MS  3000
-#define PROBE_AGAIN_MS     20
+#define PROBE_BOTH(port)  (0x101U << (port))
+#define PROBE_SEES_OLD    (PROBE_BOTH(PROBE_ALWAYS) | PROBE_BOTH(PROBE_OLD))
+#define PROBE_SEES_NEW    (PROBE_BOTH(PROBE_ALWAYS) | PROBE_BOTH(PROBE_NEW))
+#define PROBE_PATIENCE_MS 3000
+#define PROBE_AGAIN_MS    20
 
 /* probe_open() - The sockets in a pod's namespace. */
 void probe_open(struct node *n, enum pod_name pod);

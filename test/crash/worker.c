@@ -187,8 +187,9 @@ void expect_answer(struct worker *w, const char *verb)
 	                                : line_problem(run);
 
 	if (problem)
-		wrong(w, "success or one error, in time", "%s: rc %d signal %d: stdout %s stderr %s",
-		      problem, run->rc, run->signal, run->out, run->err);
+		wrong(w, "success or one error, in time",
+		      "%s: rc %d signal %d: stdout %s stderr %s", problem, run->rc, run->signal,
+		      run->out, run->err);
 }
 
 /* ---- commands with a fault ----------------------------------------------------------------------- */

@@ -9,6 +9,7 @@
 #	unit, net, bpf	BUILDDIR/test/NAME, Criterion programs
 #	plugin		BUILDDIR/test/plugin, given a plugin folder
 #	san-...		the same programs built with ASan and UBSan; san-plugin: with the sanitized plugins
+#	san-fuzz	BUILDDIR/san/test/fuzz-replay: the inputs of test/fuzz/corpus, without fuzzing
 #	conformance	BUILDDIR/test/cni-conformance, given a plugin folder; conformance-upstream: given Debian's, where
 #			what is known to deviate must fail and everything else pass; these make nodes of their own
 #	policy-BACKEND	BUILDDIR/test/policy-matrix with the cases that hands wrote, both address families at once
@@ -172,6 +173,9 @@ policy()
 
 programs '' "$build/test" "$CNI_BIN_DIR"
 programs san- "$build/san/test" "$build/san"
+if [ -x "$build/san/test/fuzz-replay" ] && selected san-fuzz; then
+	in_node san-fuzz "$build/san/test/fuzz-replay" test/fuzz/corpus
+fi
 if [ -x "$build/test/cni-conformance" ] && [ "$(id -u)" -ne 0 ]; then
 	echo "    skip: conformance: needs root"
 	skipped=$((skipped + 1))

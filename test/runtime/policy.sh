@@ -340,7 +340,8 @@ for mode in bridge ptp; do
 	full_map
 	stale
 	the_end
-	[ ! -e /proc/sys/net/bridge ] && [ "$mode" = bridge ] || backend_of_the_pods
+	# At a bridge nftables needs br_netfilter.
+	if [ "$mode" = ptp ] || [ -e /proc/sys/net/bridge ]; then backend_of_the_pods; fi
 	ip link delete cni0 2> /dev/null
 done
 mode=bridge
