@@ -72,6 +72,8 @@ series()
 	local folder=$work/$1 kernel=$build/vm/$2 backend=$3 n=$4 cut pid=
 
 	RANDOM=$((seed + ${#1} + $4))
+	trap '[ -z "$pid" ] || kill -KILL "$pid" 2> /dev/null' EXIT
+	trap 'exit 130' INT TERM
 	mkdir "$folder"
 	ln -s "$kernel/vmlinuz" "$folder/vmlinuz"
 	archive "$kernel" "$folder/initrd"
@@ -91,6 +93,7 @@ series()
 			kill -KILL "$pid"
 		fi
 		wait "$pid" 2> /dev/null
+		pid=
 		tr -d '\r' < "$folder/report" | sed -E "s/^(ok|not ok|found) /\1 $1, /"
 		[ "$cut" = "$n" ] || echo "cut $1, $cut: $("$top/test/vm/survivors.py" "$folder/log" "$folder/disk" "$seed-$1-$cut")"
 	done

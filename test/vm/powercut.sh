@@ -38,6 +38,10 @@ mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -p /run/netns /run/held /run/lock
 mount -t bpf bpf /sys/fs/bpf
 mount -t ext4 /dev/vda /var/lib || { echo "not ok mount: the file system of the disk is beyond repair by its journal"; reboot -f; }
+# Something is always being written.
+mount -o remount,commit=1 /var/lib
+echo 20 > /proc/sys/vm/dirty_writeback_centisecs
+echo 30 > /proc/sys/vm/dirty_expire_centisecs
 mkdir -p $results
 ip link set lo up
 
@@ -209,7 +213,7 @@ churn()
 		# Not before every worker has had pods.
 		[ -n "$said" ] || [ "$(ls /run/*.held 2> /dev/null | wc -l)" -lt 8 ] || { said=1; echo churning; }
 		objects "$cut-$n" | $plugins/cnida policy apply - > /run/apply 2>&1 || not_ok "policy apply" success "$(cat /run/apply)"
-		usleep 200000
+		usleep $((n * 37 % 9 * 100000 + 100000))
 	done
 }
 

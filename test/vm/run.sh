@@ -89,7 +89,8 @@ boot()
 	# timer of known speed. That it gets no processor for a while is no fault of its own.
 	local clock="clocksource=hpet tsc=unstable nowatchdog rcupdate.rcu_cpu_stall_suppress=1"
 
-	timeout --kill-after=5 "${VM_TIMEOUT:-300}" qemu-system-x86_64 -machine q35 -accel tcg,thread=multi \
+	# --foreground: whoever stops our process group stops the machine too.
+	timeout --foreground --kill-after=5 "${VM_TIMEOUT:-300}" qemu-system-x86_64 -machine q35 -accel tcg,thread=multi \
 		-cpu max -smp "${VM_CPUS:-2}" -m "$memory" -numa node,memdev=memory \
 		-object "memory-backend-memfd,id=memory,size=${memory}M,share=on" \
 		-nodefaults -no-user-config -no-reboot -display none \
