@@ -36,7 +36,6 @@
 #define COMPLETE        "complete"
 #define LOCK_TIMEOUT_MS 20000U
 #define IMAGE_MIN       4096U
-#define IMAGE_MAX       (1U << 20) /* JUDGE_STEPS */
 #define TABLE_MAX       (1U << 20)
 #define PATH_BYTES      128
 #define LOG_MAX         400
@@ -209,11 +208,11 @@ static const char *const prog_pins[] = { "from_pod", "to_pod" };
 
 static int check_conf(const struct loader_conf *c, struct err *e)
 {
-	if (c->image_size < IMAGE_MIN || c->image_size > IMAGE_MAX ||
+	if (c->image_size < IMAGE_MIN || c->image_size > LOADER_IMAGE_MAX ||
 	    (c->image_size & (c->image_size - 1)) != 0)
 		return err_set(e, CNI_E_CONFIG, EINVAL,
 		               "policy image size %u is no power of two from %u to %u",
-		               c->image_size, IMAGE_MIN, IMAGE_MAX);
+		               c->image_size, IMAGE_MIN, LOADER_IMAGE_MAX);
 	if (c->max_flows < 1 || c->max_flows > TABLE_MAX || c->max_endpoints < 1 ||
 	    c->max_endpoints > TABLE_MAX)
 		return err_set(

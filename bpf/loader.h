@@ -23,6 +23,8 @@ struct loader_conf {
 	bool locks; /* for tests: the kernel's locks also where programs can do without, see struct flow_bucket */
 };
 
+#define LOADER_IMAGE_MAX (1U << 20) /* what the programs can search: JUDGE_STEPS */
+
 #define LOADER_DEFAULTS                                                                     \
 	{                                                                                   \
 		.max_flows = 8192, .max_endpoints = 512, .image_size = 65536, .switches = 1 \

@@ -35,12 +35,16 @@ int reaper_arrive(void)
 /* The lock itself says that nobody is on the way any more; it is given back before the kernel is asked. */
 static void wait_for_arrivals(void)
 {
-	_cleanup_close_ int dir = open_run_dir(), lock = -1;
+	_cleanup_close_ int dir = open_run_dir();
 	struct err ignored;
+	int lock;
 
+	if (dir < 0)
+		return;
 	(void)sched_yield(); /* processes that have not got as far as reaper_arrive() */
-	if (dir >= 0)
-		lock = fs_lock(dir, LOCK_NAME, 0600, ARRIVALS_MS, &ignored);
+	lock = fs_lock(dir, LOCK_NAME, 0600, ARRIVALS_MS, &ignored);
+	if (lock >= 0)
+		(void)close(lock);
 }
 
 int reaper_mark(struct nl_sock *host, const char *name, struct err *e)

@@ -38,7 +38,7 @@ struct record {
 	char pod_name[256], pod_namespace[256], pod_uid[128]; /* from CNI_ARGS; "" if unknown */
 	char policy[16]; /* "" if its traffic is not judged; else what to do without its labels: "isolate", "allow" */
 	bool policy_nftables; /* its configuration wants nftables to judge */
-	long long created; /* seconds since the epoch */
+	long long created;    /* seconds since the epoch */
 };
 
 /* record_name() - "cni" + 11 hex of the hash of (network, container ID, interface). */

@@ -11,8 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define IMAGE_SIZE_MAX (16U << 20) /* as loader.h has it */
-
 struct verdict apply_verdict(const struct verdicts *v, const char *namespace, const char *name,
                              bool allow_unknown, bool *ret_known)
 {
@@ -60,7 +58,7 @@ static int open_image(struct datapath *d, struct err *e)
 {
 	const struct tables nothing = { .n_sets = 2, .n_classes = 1 };
 	struct image image;
-	int r = image_build(&nothing, NULL, 0, 0, IMAGE_SIZE_MAX, &image, e);
+	int r = image_build(&nothing, NULL, 0, 0, LOADER_IMAGE_MAX, &image, e);
 
 	if (r == 0)
 		r = datapath_install(d, image.bytes, image.size, e);
@@ -87,7 +85,22 @@ static int choose_backend(struct run *run, struct err *e)
 	return 0;
 }
 
-/* A datapath that nobody needs yet is not loaded: the first ADD does it. */
+/* This executable's programs in place of those that run; the datapath must be closed for that. */
+static int upgrade(struct run *run, const struct loader_conf *conf, struct err *e)
+{
+	int r;
+
+	datapath_close(&run->d);
+	r = loader_upgrade(conf, run->route, e);
+	if (r >= 0)
+		r = datapath_open(&run->d, e);
+	if (r == 0 || r == -ENOENT)
+		return err_set(e, CNI_E_TRY_AGAIN, ENOENT, "the policy's maps vanished");
+	return r < 0 ? r : 0;
+}
+
+/* A datapath that nobody needs yet is not loaded: the first ADD does it. Programs of an older executable, or of one that died
+ * while it replaced them, give way. */
 static int load(struct run *run, struct err *e)
 {
 	const struct apply_request *rq = run->rq;
@@ -102,7 +115,9 @@ static int load(struct run *run, struct err *e)
 	run->fresh = r > 0;
 	r = datapath_open(&run->d, e);
 	run->res->loaded = r > 0;
-	if (r > 0 && run->fresh)
+	if (r > 0 && !run->fresh && !loader_is_current())
+		r = upgrade(run, &rq->loader, e);
+	if (r >= 0 && run->fresh && run->res->loaded)
 		r = open_image(&run->d, e);
 	return r < 0 ? r : 0;
 }
@@ -136,22 +151,14 @@ static struct ip_addr *local_addresses(const struct apply_request *rq, size_t *r
 	return v;
 }
 
-/* Images get room for one of @size bytes; the datapath must be closed for that.
- */
+/* Images get room for one of @size bytes. */
 static int enlarge(struct run *run, size_t size, struct err *e)
 {
 	struct loader_conf conf = run->rq->loader;
-	int r;
 
 	while (conf.image_size < size)
 		conf.image_size *= 2;
-	datapath_close(&run->d);
-	r = loader_upgrade(&conf, run->route, e);
-	if (r >= 0)
-		r = datapath_open(&run->d, e);
-	if (r == 0 || r == -ENOENT)
-		return err_set(e, CNI_E_TRY_AGAIN, ENOENT, "the policy's maps vanished");
-	return r < 0 ? r : 0;
+	return upgrade(run, &conf, e);
 }
 
 static int build_image(struct run *run, struct err *e)
@@ -159,13 +166,14 @@ static int build_image(struct run *run, struct err *e)
 	const struct apply_request *rq = run->rq;
 	size_t n;
 	_cleanup_free_ struct ip_addr *local = local_addresses(rq, &n);
-	int64_t room = IMAGE_SIZE_MAX;
+	int64_t room = LOADER_IMAGE_MAX;
 	int r = local ? 0 : err_sys(e, ENOMEM, "build the policy image");
 
 	if (r == 0 && run->res->loaded)
 		r = choose_parity(run, e);
 	if (r == 0)
-		r = image_build(rq->tables, local, n, run->parity, IMAGE_SIZE_MAX, &run->image, e);
+		r = image_build(rq->tables, local, n, run->parity, LOADER_IMAGE_MAX, &run->image,
+		                e);
 	if (r == 0 && run->res->loaded)
 		room = datapath_image_size(&run->d, e);
 	if (r < 0 || room < 0)

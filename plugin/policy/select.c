@@ -117,9 +117,9 @@ int select_add(struct select *s, const struct numbers *projected, bool partial)
 static int add_postings(const struct select *s, struct numbers *keys, struct numbers *values)
 {
 	for (uint32_t i = 0; i < s->n_items; i++) {
-		const uint32_t *v = s->labels.v + s->items[i].first;
+		for (size_t j = 0; j < s->items[i].n; j++) {
+			const uint32_t *v = &s->labels.v[s->items[i].first + 2 * j];
 
-		for (size_t j = 0; j < s->items[i].n; j++, v += 2) {
 			if (numbers_add(keys, v[0]) < 0 || numbers_add(keys, i) < 0)
 				return -ENOMEM;
 			if (v[1] != OTHER &&

@@ -178,8 +178,8 @@ static int measure(const struct bench *b, size_t row, struct row_result *ret)
 
 static void print(const struct row_result *r, size_t n, FILE *json)
 {
-	printf("%-52s %8s %8s %8s %8s %8s  %s\n", "ms, medians", "requests", "floor", "start", "ADD",
-	       "ratio", "goal");
+	printf("%-52s %8s %8s %8s %8s %8s  %s\n", "ms, medians", "requests", "floor", "start",
+	       "ADD", "ratio", "goal");
 	fputs("{\"goal\": 1.35, \"rows\": [", json);
 	for (size_t i = 0; i < n; i++) {
 		double floor = series_quantile(&r[i].floor, 0.5),
@@ -187,7 +187,8 @@ static void print(const struct row_result *r, size_t n, FILE *json)
 		       add = series_quantile(&r[i].add, 0.5), ratio = add / (floor + start);
 
 		printf("%-52s %8u %8.3f %8.3f %8.3f %8.2f  at most %.2f%s\n", rows[i].title,
-		       r[i].requests, floor, start, add, ratio, GOAL, ratio > GOAL ? "  MISSED" : "");
+		       r[i].requests, floor, start, add, ratio, GOAL,
+		       ratio > GOAL ? "  MISSED" : "");
 		fprintf(json,
 		        "%s{\"key\": \"%s\", \"requests\": %u, \"bytes\": %u, \"errors\": %u, \"floor\": %.4f, "
 		        "\"start\": %.4f, \"add\": %.4f, \"ratio\": %.3f, \"n\": %zu}",

@@ -18,7 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define FDS_MAX 64
+#define FDS_MAX  64
 #define DATA_MAX 65536
 
 /* What a descriptor of the process is. */
@@ -60,7 +60,8 @@ static ino_t ns_of_fd(pid_t pid, uint64_t fd)
 	return stat(path, &st) == 0 ? st.st_ino : 0;
 }
 
-static struct wire_step *new_step(struct recorder *r, enum wire_kind kind, uint64_t data, size_t len)
+static struct wire_step *new_step(struct recorder *r, enum wire_kind kind, uint64_t data,
+                                  size_t len)
 {
 	struct wire_step *s;
 

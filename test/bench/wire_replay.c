@@ -67,8 +67,8 @@ static bool open_all(struct player *p, const struct wire *w, const char *netns)
 	for (size_t i = 0; i < w->n_sockets; i++) {
 		if (!move(p, w->socket[i].in_pod))
 			return false;
-		p->socket[i] = high(
-			socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, w->socket[i].protocol));
+		p->socket[i] =
+			high(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, w->socket[i].protocol));
 		if (p->socket[i] < 0)
 			return false;
 		(void)setsockopt(p->socket[i], SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on));

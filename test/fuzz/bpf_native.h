@@ -29,9 +29,9 @@ static void *bpf_map_lookup_elem(const void *map, const void *key);
 
 static struct {
 	uint8_t frame[FRAME_MAX];
-	uint8_t *end;     /* of the linear part's place */
-	uint32_t linear;  /* bytes of it */
-	uint32_t peer;    /* of bpf_redirect_peer() */
+	uint8_t *end;    /* of the linear part's place */
+	uint32_t linear; /* bytes of it */
+	uint32_t peer;   /* of bpf_redirect_peer() */
 	uint64_t jiffies;
 	long fib;
 } native;

@@ -23,15 +23,14 @@
 #endif
 
 /* Ends the program, and libFuzzer keeps the input, unless @cond. */
-#define fuzz_check(cond, ...)                                                         \
-	do {                                                                          \
-		if (!(cond)) {                                                        \
-			fprintf(stderr, "%s:%d: %s does not hold: ", __FILE__,        \
-			        __LINE__, #cond);                                     \
-			fprintf(stderr, __VA_ARGS__);                                 \
-			fputc('\n', stderr);                                          \
-			abort();                                                      \
-		}                                                                     \
+#define fuzz_check(cond, ...)                                                                    \
+	do {                                                                                     \
+		if (!(cond)) {                                                                   \
+			fprintf(stderr, "%s:%d: %s does not hold: ", __FILE__, __LINE__, #cond); \
+			fprintf(stderr, __VA_ARGS__);                                            \
+			fputc('\n', stderr);                                                     \
+			abort();                                                                 \
+		}                                                                                \
 	} while (0)
 
 /* What is not taken yet; past the end come zeros. */
@@ -91,11 +90,13 @@ static inline void *fuzz_copy(const void *bytes, size_t len)
 /* fuzz_judge() - Was an error filled exactly as base/err.h says? @e was fuzz_err() before. */
 static inline void fuzz_judge(int r, const struct err *e, const char *what)
 {
-	fuzz_check(memchr(e->msg, '\0', sizeof(e->msg)) && memchr(e->details, '\0', sizeof(e->details)),
+	fuzz_check(memchr(e->msg, '\0', sizeof(e->msg)) &&
+	                   memchr(e->details, '\0', sizeof(e->details)),
 	           "%s: a text without end", what);
 	if (r < 0)
-		fuzz_check(e->code > 0 && e->msg[0], "%s: returned %d without an error: code %d, \"%s\"",
-		           what, r, e->code, e->msg);
+		fuzz_check(e->code > 0 && e->msg[0],
+		           "%s: returned %d without an error: code %d, \"%s\"", what, r, e->code,
+		           e->msg);
 }
 
 static inline struct err fuzz_err(void)

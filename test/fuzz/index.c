@@ -72,7 +72,8 @@ static void damage(struct fuzz_in *in)
 static bool use(struct index *x, struct fuzz_in *in)
 {
 	uint8_t what = fuzz_byte(in), low = fuzz_byte(in);
-	const struct ip_addr a = addr_of(fuzz_byte(in) | (unsigned int)low << 8), first = addr_of(a.family == AF_INET6),
+	const struct ip_addr a = addr_of(fuzz_byte(in) | (unsigned int)low << 8),
+			     first = addr_of(a.family == AF_INET6),
 			     last = addr_of(0x1fffe | (a.family == AF_INET6));
 	struct ip_addr found, list[4];
 
@@ -84,11 +85,13 @@ static bool use(struct index *x, struct fuzz_in *in)
 		break;
 	case 2:
 		for (size_t n = index_owned(x, low, list, 4), i = 0; i < n && i < 4; i++)
-			fuzz_check(list[i].family == AF_INET || list[i].family == AF_INET6, "no address");
+			fuzz_check(list[i].family == AF_INET || list[i].family == AF_INET6,
+			           "no address");
 		break;
 	case 3:
 		if (index_next_free(x, &first, &last, &found))
-			fuzz_check(ip_cmp(&found, &first) >= 0 && ip_cmp(&found, &last) <= 0, "outside");
+			fuzz_check(ip_cmp(&found, &first) >= 0 && ip_cmp(&found, &last) <= 0,
+			           "outside");
 		break;
 	case 4:
 		found = index_last(x, low & 3);

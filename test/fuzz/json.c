@@ -16,8 +16,9 @@ static void written_again(const json_t *doc, bool sorted)
 	if (jdump(doc, sorted, &text) < 0)
 		return;
 	fuzz_check(jparse(text, strlen(text), &back, &e) == 0, "%s in %s", e.msg, text);
-	
-	fuzz_check(jdump(back, sorted, &again) == 0 && (strcmp(text, again) == 0 || strstr(text, "-0")),
+
+	fuzz_check(jdump(back, sorted, &again) == 0 &&
+	                   (strcmp(text, again) == 0 || strstr(text, "-0")),
 	           "%s became %s", text, again);
 	free(text);
 	free(again);
@@ -53,7 +54,8 @@ FUZZ(json)
 
 	fuzz_judge(r, &e, "jparse");
 	if (r == 0) {
-		json_t *theirs = json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
+		json_t *theirs =
+			json_loadb(text, len, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, NULL);
 
 		if (theirs)
 			fuzz_check(json_equal(doc, theirs), "libjansson reads another document");

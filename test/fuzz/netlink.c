@@ -9,11 +9,11 @@
  * FUZZ_RECORD=FOLDER: no input is tried; every question goes to the real kernel, and what that answers becomes a file of the
  * corpus. To be run on a node with links, routes and rules in it (corpus/README.md).
  */
+#include "kernel/netlink.h"
 #include "base/fs.h"
 #include "kernel/address.h"
 #include "kernel/conntrack.h"
 #include "kernel/link.h"
-#include "kernel/netlink.h"
 #include "kernel/nftables.h"
 #include "kernel/route.h"
 #include "kernel/route_get.h"
@@ -64,8 +64,8 @@ ssize_t __wrap_sendto(int fd, const void *buf, size_t len, int flags, const stru
 		struct nlmsghdr h;
 
 		memcpy(&h, at, sizeof(h));
-		fuzz_check(h.nlmsg_len >= sizeof(h) && h.nlmsg_len <= left, "a request of %u of %zu bytes",
-		           h.nlmsg_len, left);
+		fuzz_check(h.nlmsg_len >= sizeof(h) && h.nlmsg_len <= left,
+		           "a request of %u of %zu bytes", h.nlmsg_len, left);
 		kernel.seq = h.nlmsg_seq;
 		at += NLMSG_ALIGN(h.nlmsg_len) < left ? NLMSG_ALIGN(h.nlmsg_len) : left;
 		left -= NLMSG_ALIGN(h.nlmsg_len) < left ? NLMSG_ALIGN(h.nlmsg_len) : left;
@@ -199,15 +199,16 @@ static int ask_addresses(struct nl_sock *s, struct err *e)
 	int index[8], r = address_list(s, 0, AF_UNSPEC, list, index, 8, e);
 
 	for (int i = 0; i < r && i < 8; i++)
-		fuzz_check(list[i].addr.family == AF_INET || list[i].addr.family == AF_INET6, "family");
+		fuzz_check(list[i].addr.family == AF_INET || list[i].addr.family == AF_INET6,
+		           "family");
 	return r;
 }
 
 static int see_route(const struct route_spec *route, void *arg, struct err *e)
 {
 	(void)arg, (void)e;
-	fuzz_check(route->dst.addr.family == AF_INET || route->dst.addr.family == AF_INET6, "family %d",
-	           route->dst.addr.family);
+	fuzz_check(route->dst.addr.family == AF_INET || route->dst.addr.family == AF_INET6,
+	           "family %d", route->dst.addr.family);
 	return 0;
 }
 

@@ -27,12 +27,12 @@
 
 /* How a frame comes. */
 struct step {
-	uint8_t way;     /* bit 0: to_pod; 1, 2: which pod; 3, 4: what brought it in; 5: segments; 6: VLAN */
+	uint8_t way; /* bit 0: to_pod; 1, 2: which pod; 3, 4: what brought it in; 5: segments; 6: VLAN */
 	uint8_t marks;   /* bits 0, 1: marks; 2: nowhere to forward it */
 	uint8_t linear;  /* bytes that are linear at first */
 	uint8_t trailer; /* bytes behind the frame, in the second try */
-	uint8_t change;  /* bit 0: a new generation; 1: of the other image; 2 to 7: ticks that pass */
-	uint8_t len[2];  /* of the frame */
+	uint8_t change; /* bit 0: a new generation; 1: of the other image; 2 to 7: ticks that pass */
+	uint8_t len[2]; /* of the frame */
 };
 
 static const char pods_text[] =
@@ -92,9 +92,11 @@ static void make_tables(uint32_t parity)
 
 	objects_init(o);
 	if (objects_read(o, "pods", pods_text, strlen(pods_text), &e) < 0 ||
-	    objects_read(o, "policies", policies_text[parity], strlen(policies_text[parity]), &e) < 0 ||
+	    objects_read(o, "policies", policies_text[parity], strlen(policies_text[parity]), &e) <
+	            0 ||
 	    objects_finish(o, &e) < 0 || compile(o, false, &node.tables[parity], &e) < 0 ||
-	    image_build(&node.tables[parity], NULL, 0, parity, constants.image_size, &image, &e) < 0) {
+	    image_build(&node.tables[parity], NULL, 0, parity, constants.image_size, &image, &e) <
+	            0) {
 		fprintf(stderr, "%s\n", e.msg);
 		exit(2);
 	}
@@ -122,8 +124,10 @@ static void make_node(void)
 	for (uint32_t i = 0; i < PODS; i++) {
 		struct endpoint *ep = &node.link[i];
 
-		node.addr[i][0] = (struct in6) { { 0, 0, bpf_htonl(0xffff), bpf_htonl(0x0a000001 + i) } };
-		node.addr[i][1] = (struct in6) { { bpf_htonl(0xfd000000), 0, 0, bpf_htonl(1 + i) } };
+		node.addr[i][0] =
+			(struct in6) { { 0, 0, bpf_htonl(0xffff), bpf_htonl(0x0a000001 + i) } };
+		node.addr[i][1] =
+			(struct in6) { { bpf_htonl(0xfd000000), 0, 0, bpf_htonl(1 + i) } };
 		ep->ifindex = 2 + i;
 		ep->flags = i == 2 ? ENDPOINT_SHAPED : 0;
 		memcpy(ep->mac, "\x02\0\0\0\0\x01", 6);
@@ -133,7 +137,8 @@ static void make_node(void)
 			const struct pod_verdict *v =
 				tables_pod(&node.tables[p], names[i][0], names[i][1]);
 
-			ep->slot[p] = (struct endpoint_slot) { v->class, v->set[INGRESS], v->set[EGRESS] };
+			ep->slot[p] = (struct endpoint_slot) { v->class, v->set[INGRESS],
+				                               v->set[EGRESS] };
 		}
 		put_pod(ep, node.addr[i]);
 	}
@@ -257,7 +262,8 @@ static struct plain read_plain(const uint8_t *f, uint32_t len, const struct step
 static uint32_t owner(const struct in6 *addr)
 {
 	for (uint32_t i = 0; i < PODS; i++)
-		if (memcmp(addr, &node.addr[i][0], 16) == 0 || memcmp(addr, &node.addr[i][1], 16) == 0)
+		if (memcmp(addr, &node.addr[i][0], 16) == 0 ||
+		    memcmp(addr, &node.addr[i][1], 16) == 0)
 			return i;
 	return PODS;
 }
@@ -266,9 +272,10 @@ static uint32_t owner(const struct in6 *addr)
 static bool needs_address(const struct plain *p)
 {
 	const uint8_t *b = (const uint8_t *)&p->src;
-	bool any = p->family == 4 ? p->src.word[3] == 0
-	                          : !p->src.word[0] && !p->src.word[1] && !p->src.word[3] &&
-	                                    (!p->src.word[2] || p->src.word[2] == bpf_htonl(0xffff));
+	bool any = p->family == 4
+	                   ? p->src.word[3] == 0
+	                   : !p->src.word[0] && !p->src.word[1] && !p->src.word[3] &&
+	                             (!p->src.word[2] || p->src.word[2] == bpf_htonl(0xffff));
 	bool local = p->family == 6 && b[0] == 0xfe && (b[1] & 0xc0) == 0x80;
 
 	return !any && !local;
@@ -282,7 +289,8 @@ static void judge_guard(const struct step *s, const uint8_t *frame, const struct
 	if (o->r == 7) {
 		fuzz_check(!(s->way & 1), "to_pod handed a packet over");
 		fuzz_check(p->family && owner(&p->src) == me && owner(&p->dst) < PODS &&
-		                   owner(&p->dst) != me && o->peer == node.link[owner(&p->dst)].ifindex,
+		                   owner(&p->dst) != me &&
+		                   o->peer == node.link[owner(&p->dst)].ifindex,
 		           "from pod %u to link %u", me, o->peer);
 		fuzz_check(memcmp(o->mac, node.link[owner(&p->dst)].mac, 6) == 0, "another's MAC");
 	}
@@ -293,17 +301,21 @@ static void judge_guard(const struct step *s, const uint8_t *frame, const struct
 		fuzz_check(owner(&p->src) == me, "pod %u lied about its address", me);
 }
 
-static bool tables_say(uint32_t subject, uint32_t peer, enum direction d, const struct plain *p, uint16_t port)
+static bool tables_say(uint32_t subject, uint32_t peer, enum direction d, const struct plain *p,
+                       uint16_t port)
 {
 	const struct tables *t = &node.tables[node.parity];
 	const struct pod_verdict *v = tables_pod(t, names[subject][0], names[subject][1]);
 	struct ip_addr addr = { .family = p->family == 4 ? AF_INET : AF_INET6 };
 
-	memcpy(addr.bytes, p->family == 4 ? &node.addr[peer][0].word[3] : &node.addr[peer][1].word[0],
+	memcpy(addr.bytes,
+	       p->family == 4 ? &node.addr[peer][0].word[3] : &node.addr[peer][1].word[0],
 	       p->family == 4 ? 4 : 16);
 	return v->set[d] == SET_OPEN || tables_allow(t, v->set[d], CLASS_ANY, p->proto, port) ||
-	       tables_allow(t, v->set[d], tables_pod(t, names[peer][0], names[peer][1])->class, p->proto, port) ||
-	       (tables_block(t, &addr) && tables_allow(t, v->set[d], tables_block(t, &addr), p->proto, port));
+	       tables_allow(t, v->set[d], tables_pod(t, names[peer][0], names[peer][1])->class,
+	                    p->proto, port) ||
+	       (tables_block(t, &addr) &&
+	        tables_allow(t, v->set[d], tables_block(t, &addr), p->proto, port));
 }
 
 /* A new connection between two pods, with nothing odd about it. */
@@ -315,16 +327,20 @@ static void judge_policy(const struct step *s, const uint8_t *frame, const struc
 	bool tcp = p->proto == IPPROTO_TCP, allowed;
 	uint16_t port;
 
-	if (s->way & 0x21 || node.damaged || !p->l4 || memcmp(node.before, empty, sizeof(empty)) != 0)
+	if (s->way & 0x21 || node.damaged || !p->l4 ||
+	    memcmp(node.before, empty, sizeof(empty)) != 0)
 		return;
-	if (owner(&p->src) != me || to == PODS || to == me || memcmp(frame + 6, node.link[me].mac, 6) != 0)
+	if (owner(&p->src) != me || to == PODS || to == me ||
+	    memcmp(frame + 6, node.link[me].mac, 6) != 0)
 		return;
 	if (!(tcp && p->payload >= 20) && !(p->proto == IPPROTO_UDP && p->payload >= 8))
 		return;
 	memcpy(&port, p->l4 + 2, 2);
-	allowed = tables_say(me, to, EGRESS, p, bpf_ntohs(port)) && tables_say(to, me, INGRESS, p, bpf_ntohs(port));
-	fuzz_check((o->r != DROP) == allowed, "pod %u to pod %u, protocol %d port %d: the tables say %s", me,
-	           to, p->proto, bpf_ntohs(port), allowed ? "allow" : "deny");
+	allowed = tables_say(me, to, EGRESS, p, bpf_ntohs(port)) &&
+	          tables_say(to, me, INGRESS, p, bpf_ntohs(port));
+	fuzz_check((o->r != DROP) == allowed,
+	           "pod %u to pod %u, protocol %d port %d: the tables say %s", me, to, p->proto,
+	           bpf_ntohs(port), allowed ? "allow" : "deny");
 }
 
 static void try_frame(const struct step *s, uint8_t *frame, uint32_t len, uint32_t spare)
@@ -341,7 +357,8 @@ static void try_frame(const struct step *s, uint8_t *frame, uint32_t len, uint32
 
 	memcpy(node.flows, node.before, sizeof(node.flows));
 	part = run(s, frame, len, s->linear);
-	fuzz_check(outcome_eq(&whole, &part) && memcmp(node.first, node.flows, sizeof(node.flows)) == 0,
+	fuzz_check(outcome_eq(&whole, &part) &&
+	                   memcmp(node.first, node.flows, sizeof(node.flows)) == 0,
 	           "%d, with %u linear bytes %d", whole.r, s->linear, part.r);
 
 	/* An ICMP error may quote its packet from there, and neighbour discovery have its target there: known, and the receiver's
@@ -379,7 +396,8 @@ FUZZ(packet)
 			node.control.generation++;
 		if (s.change & 2 && !node.damaged)
 			put_image(node.parity ^ 1);
-		native.jiffies += (uint64_t)(s.change >> 2) << (constants.times.shift + (s.change & 0x40 ? 2 : 0));
+		native.jiffies += (uint64_t)(s.change >> 2)
+		                  << (constants.times.shift + (s.change & 0x40 ? 2 : 0));
 		try_frame(&s, frame, size, bounded((uint32_t)in.left, size + 255) - size);
 		in.at += size;
 		in.left -= size;

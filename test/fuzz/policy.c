@@ -73,7 +73,8 @@ static void same(const struct compiled_text *a, const struct compiled_text *b, c
 	for (size_t i = 0; i < s->n_namespaces; i++)
 		fuzz_check(verdict_eq(tables_pod(t, s->namespaces[i].name, "nobody-has-told-of-it"),
 		                      &s->namespaces[i].unknown),
-		           "unknown pods of %s are judged otherwise by %s", s->namespaces[i].name, text);
+		           "unknown pods of %s are judged otherwise by %s", s->namespaces[i].name,
+		           text);
 }
 
 /* At the edges of each range of each cell. */
@@ -95,9 +96,11 @@ static void image_answers(const struct compiled_text *c)
 				                   (uint16_t)(r->last + 1) };
 			uint8_t proto = r->proto ? r->proto : IPPROTO_ICMP;
 
-			fuzz_check(tables_allow(t, cell->set, cell->class, proto, r->first), "range %u", k);
+			fuzz_check(tables_allow(t, cell->set, cell->class, proto, r->first),
+			           "range %u", k);
 			for (int p = 0; p < 4; p++)
-				fuzz_check(tables_allow(t, cell->set, cell->class, proto, ports[p]) ==
+				fuzz_check(tables_allow(t, cell->set, cell->class, proto,
+				                        ports[p]) ==
 				                   image_allow(&c->image, cell->set, cell->class,
 				                               proto, ports[p]),
 				           "set %u, class %u, port %u", cell->set, cell->class,
@@ -105,7 +108,8 @@ static void image_answers(const struct compiled_text *c)
 		}
 	}
 	for (size_t i = 0; i < t->n_hosts; i++) {
-		fuzz_check(image_host(&c->image, &t->hosts[i].addr) == t->hosts[i].class, "host %zu", i);
+		fuzz_check(image_host(&c->image, &t->hosts[i].addr) == t->hosts[i].class,
+		           "host %zu", i);
 		fuzz_check(image_block(&c->image, &t->hosts[i].addr) ==
 		                   tables_block(t, &t->hosts[i].addr),
 		           "block of host %zu", i);
@@ -129,8 +133,8 @@ FUZZ(policy)
 			break;
 		image_answers(&first);
 		fuzz_check(objects_write(&first.objects, &kept, &kept_len, &e) == 0, "%s", e.msg);
-		fuzz_check(make(&second, kept, kept_len, relaxed) == 0, "what was written is refused: %s",
-		           kept);
+		fuzz_check(make(&second, kept, kept_len, relaxed) == 0,
+		           "what was written is refused: %s", kept);
 		same(&first, &second, kept);
 		drop(&second);
 		drop(&first);

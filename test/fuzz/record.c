@@ -4,10 +4,10 @@
  *
  * Input: a byte for the kind of file, then its content. What can be read is written and read again: the same bytes.
  */
+#include "endpoint/record.h"
 #include "base/fs.h"
 #include "endpoint/extra_record.h"
 #include "endpoint/portmap_record.h"
-#include "endpoint/record.h"
 #include "endpoint/tuning_backup.h"
 #include "test/fuzz/fuzz.h"
 
@@ -23,7 +23,8 @@ static void put(const char *dir, const char *name, const struct fuzz_in *in)
 	struct err e;
 
 	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	if (fs_mkdirs(dir, 0700, &e) < 0 || fs_write(AT_FDCWD, path, 0600, in->at, in->left, &e) < 0) {
+	if (fs_mkdirs(dir, 0700, &e) < 0 ||
+	    fs_write(AT_FDCWD, path, 0600, in->at, in->left, &e) < 0) {
 		fprintf(stderr, "%s\n", e.msg);
 		exit(2);
 	}

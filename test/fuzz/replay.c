@@ -123,8 +123,8 @@ int main(int argc, char **argv)
 			printf("ok %s, %d inputs\n", targets[i].name, n);
 			passed += n;
 		} else {
-			printf("not ok %s: expected its end, found wait status 0x%x\n", targets[i].name,
-			       (unsigned int)status);
+			printf("not ok %s: expected its end, found wait status 0x%x\n",
+			       targets[i].name, (unsigned int)status);
 			show(log);
 			failed++;
 		}

@@ -4,6 +4,7 @@
  *
  * Input: a line for each variable of the environment ("-": absent), then what comes on stdin.
  */
+#include "spec/request.h"
 #include "endpoint/bandwidth_conf.h"
 #include "endpoint/firewall_conf.h"
 #include "endpoint/netconf.h"
@@ -11,15 +12,14 @@
 #include "endpoint/tuning_conf.h"
 #include "ipam/host_local.h"
 #include "ipam/static.h"
-#include "spec/request.h"
 #include "test/fuzz/fuzz.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
 
 static const char *const variables[] = {
-	"CNI_COMMAND", "CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_ARGS", "CNI_PATH",
-	"CNI_NETNS_OVERRIDE",
+	"CNI_COMMAND", "CNI_CONTAINERID", "CNI_NETNS",          "CNI_IFNAME",
+	"CNI_ARGS",    "CNI_PATH",        "CNI_NETNS_OVERRIDE",
 };
 
 static void set_environment(struct fuzz_in *in)
@@ -40,7 +40,8 @@ static int stdin_with(const struct fuzz_in *in)
 {
 	int fd = memfd_create("stdin", MFD_CLOEXEC);
 
-	if (fd < 0 || write(fd, in->at, in->left) != (ssize_t)in->left || lseek(fd, 0, SEEK_SET) != 0)
+	if (fd < 0 || write(fd, in->at, in->left) != (ssize_t)in->left ||
+	    lseek(fd, 0, SEEK_SET) != 0)
 		abort();
 	return fd;
 }
@@ -103,7 +104,8 @@ static void ports(const struct request *req, bool static_key)
 	fuzz_judge(r, &e, "portmap_conf_parse");
 	for (size_t i = 0; r == 0 && i < conf.n; i++)
 		fuzz_check(conf.v[i].host_port && conf.v[i].container_port &&
-		                   port_proto_parse(port_proto_str(conf.v[i].proto)) == conf.v[i].proto,
+		                   port_proto_parse(port_proto_str(conf.v[i].proto)) ==
+		                           conf.v[i].proto,
 		           "mapping %zu is none", i);
 	portmap_conf_free(&conf);
 }

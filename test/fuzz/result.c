@@ -6,11 +6,12 @@
  * what that version can say, and is written again in the same bytes; writing for an older version gives the same whether it is done
  * at once or by way of the newest.
  */
-#include "base/json.h"
 #include "spec/result.h"
+#include "base/json.h"
 #include "test/fuzz/fuzz.h"
 
-static int read_text(const char *text, size_t len, enum cni_version v, struct result *ret, struct err *e)
+static int read_text(const char *text, size_t len, enum cni_version v, struct result *ret,
+                     struct err *e)
 {
 	json_t *doc = NULL;
 	int r = jparse(text, len, &doc, e);
@@ -30,9 +31,10 @@ static void bounds(const struct result *r)
 	for (size_t i = 0; i < r->n_ips; i++) {
 		const struct result_ip *ip = &r->ips[i];
 
-		fuzz_check(ip->iface >= -1 && ip->iface < (int)r->n_ifaces, "ips[%zu]: interface %d", i,
-		           ip->iface);
-		fuzz_check(ip->address.addr.family == AF_INET || ip->address.addr.family == AF_INET6,
+		fuzz_check(ip->iface >= -1 && ip->iface < (int)r->n_ifaces,
+		           "ips[%zu]: interface %d", i, ip->iface);
+		fuzz_check(ip->address.addr.family == AF_INET ||
+		                   ip->address.addr.family == AF_INET6,
 		           "ips[%zu]: no address", i);
 	}
 }
@@ -49,17 +51,18 @@ static void round_trip(const struct result *r, enum cni_version v)
 	if (written < 0)
 		return;
 	e = fuzz_err();
-	fuzz_check(read_text(text, strlen(text), CNI_VERSION_CURRENT, &back, &e) == 0, "%s: %s", e.msg,
-	           text);
+	fuzz_check(read_text(text, strlen(text), CNI_VERSION_CURRENT, &back, &e) == 0, "%s: %s",
+	           e.msg, text);
 	bounds(&back);
 	fuzz_check(result_text(&back, v, &again, &e) == 0 && strcmp(text, again) == 0,
 	           "version %s: %s became %s", cni_version_str(v), text, again ? again : e.msg);
 	free(again);
 	for (enum cni_version old = CNI_0_1_0; v == CNI_VERSION_CURRENT && old < v; old++) {
-		int at_once = result_text(r, old, &direct, &e), later = result_text(&back, old, &again, &e);
+		int at_once = result_text(r, old, &direct, &e),
+		    later = result_text(&back, old, &again, &e);
 
-		fuzz_check(at_once == later, "%s: %d, by way of the newest %d", cni_version_str(old),
-		           at_once, later);
+		fuzz_check(at_once == later, "%s: %d, by way of the newest %d",
+		           cni_version_str(old), at_once, later);
 		if (at_once == 0) {
 			fuzz_check(strcmp(direct, again) == 0, "%s: %s, by way of the newest %s",
 			           cni_version_str(old), direct, again);
@@ -83,7 +86,8 @@ FUZZ(result)
 	fuzz_judge(read, &e, "result_parse");
 	bounds(&r);
 	if (read < 0)
-		fuzz_check(r.n_ifaces + r.n_ips + r.n_routes == 0 && !r.dns, "not empty after a failure");
+		fuzz_check(r.n_ifaces + r.n_ips + r.n_routes == 0 && !r.dns,
+		           "not empty after a failure");
 	result_copy(&copy, &r);
 	result_free(&r);
 	for (enum cni_version v = CNI_0_1_0; read == 0 && v < CNI_VERSION_COUNT; v++)

@@ -10,9 +10,9 @@
  *	4	an image as it is
  *	5	changes of a good image
  */
+#include "policy/snapshot.h"
 #include "policy/compile.h"
 #include "policy/image.h"
-#include "policy/snapshot.h"
 #include "policy/verdicts.h"
 #include "test/fuzz/fuzz.h"
 
@@ -90,7 +90,8 @@ static void text_as_it_is(const struct fuzz_in *in)
 	char *file = NULL;
 	size_t size = 0;
 
-	if (snapshot_format((const char *)in->at, in->left, 1700000000, digest, &file, &size, &e) == 0)
+	if (snapshot_format((const char *)in->at, in->left, 1700000000, digest, &file, &size, &e) ==
+	    0)
 		try_snapshot(file, size, (const char *)in->at, in->left);
 }
 
@@ -131,7 +132,7 @@ static void try_image(uint8_t *bytes, size_t size)
 
 	fuzz_judge(image_check(&image, &e), &e, "image_check");
 	for (uint32_t set = 0; set < 4; set++)
-		for (uint32_t class = 0; class < 4; class++)
+		for (uint32_t class = 0; class < 4; class ++)
 			(void)image_allow(&image, set, class, IPPROTO_TCP, (uint16_t)(80 * class));
 	(void)image_host(&image, &v4);
 	(void)image_host(&image, &v6);

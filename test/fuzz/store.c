@@ -5,10 +5,10 @@
  * Input: lines "NAME" of files, each followed by a line of content (\r\n is written "|") and one of its tag, up to an empty
  * name; then bytes that choose operations. Whatever lies there, what is reserved is found, nobody else gets it, and it is given back.
  */
+#include "ipam/store.h"
 #include "base/log.h"
 #include "ipam/entry.h"
 #include "ipam/index.h"
-#include "ipam/store.h"
 #include "test/fuzz/fuzz.h"
 
 #include <dirent.h>
@@ -95,7 +95,8 @@ static struct store_owner owner_of(uint8_t b)
 {
 	static const char *const ids[] = { "a", "b", "0123456789abcdef", "a.b-c_d" };
 
-	return (struct store_owner) { .container_id = ids[b & 3], .ifname = b & 4 ? "eth1" : "eth0",
+	return (struct store_owner) { .container_id = ids[b & 3],
+		                      .ifname = b & 4 ? "eth1" : "eth0",
 		                      .netns = b & 8 ? "/run/netns/x" : "" };
 }
 
@@ -114,8 +115,8 @@ static bool has(struct store *s, const struct store_owner *o, const struct ip_ad
 
 static void reserve(struct store *s, uint8_t who, const struct ip_addr *a)
 {
-	const struct store_owner me = owner_of(who), other = { .container_id = "other", .ifname = "eth0",
-		                                               .netns = "" };
+	const struct store_owner me = owner_of(who),
+				 other = { .container_id = "other", .ifname = "eth0", .netns = "" };
 	struct err e = fuzz_err();
 	struct store_entry entry;
 	int r = store_reserve(s, a, &me, &e);
@@ -125,7 +126,8 @@ static void reserve(struct store *s, uint8_t who, const struct ip_addr *a)
 	if (r < 0)
 		return;
 	fuzz_check(has(s, &me, a), "%s has not what it reserved", me.container_id);
-	fuzz_check(store_read(s, a, &entry) == 0 && strcmp(entry.container_id, me.container_id) == 0 &&
+	fuzz_check(store_read(s, a, &entry) == 0 &&
+	                   strcmp(entry.container_id, me.container_id) == 0 &&
 	                   strcmp(entry.ifname, me.ifname) == 0,
 	           "the file says \"%s\" \"%s\"", entry.container_id, entry.ifname);
 	fuzz_check(store_reserve(s, a, &other, &e) == -EEXIST, "two owners");
@@ -159,7 +161,8 @@ static int count_entry(const struct store_entry *entry, void *arg, struct err *e
 
 static void operate(struct store *s, uint8_t what, uint8_t who, uint8_t which)
 {
-	struct ip_addr a = addr_of(which), from = addr_of(which & 0x80), last = addr_of(which | 0x7f), found;
+	struct ip_addr a = addr_of(which), from = addr_of(which & 0x80),
+		       last = addr_of(which | 0x7f), found;
 	struct err e = fuzz_err();
 	unsigned int n = 0;
 
@@ -173,7 +176,8 @@ static void operate(struct store *s, uint8_t what, uint8_t who, uint8_t which)
 		break;
 	case 3:
 		if (store_next_free(s, &from, &last, &found))
-			fuzz_check(ip_cmp(&found, &from) >= 0 && ip_cmp(&found, &last) <= 0, "outside");
+			fuzz_check(ip_cmp(&found, &from) >= 0 && ip_cmp(&found, &last) <= 0,
+			           "outside");
 		break;
 	case 4:
 		fuzz_judge(store_each(s, count_entry, &n, &e), &e, "store_each");
@@ -181,9 +185,11 @@ static void operate(struct store *s, uint8_t what, uint8_t who, uint8_t which)
 		break;
 	default:
 		if (store_last_get(s, who & 3, &found))
-			fuzz_check(found.family == AF_INET || found.family == AF_INET6, "no family");
+			fuzz_check(found.family == AF_INET || found.family == AF_INET6,
+			           "no family");
 		store_last_set(s, who & 3, &a);
-		fuzz_check(store_last_get(s, who & 3, &found) && ip_cmp(&found, &a) == 0, "the last one");
+		fuzz_check(store_last_get(s, who & 3, &found) && ip_cmp(&found, &a) == 0,
+		           "the last one");
 	}
 }
 

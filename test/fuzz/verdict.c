@@ -19,11 +19,12 @@ static const char pods_text[] =
 	" \"ports\": [{\"name\": \"http\", \"port\": 81, \"protocol\": \"TCP\"}, {\"name\": \"dns\", \"port\": 53, \"protocol\": \"UDP\"}]},"
 	"{\"namespace\": \"y\", \"name\": \"a\", \"labels\": {\"pod\": \"a\", \"tier\": \"web\"}, \"ips\": [\"10.0.1.1\"]},"
 	"{\"namespace\": \"z\", \"name\": \"c\", \"labels\": {}, \"ips\": [\"10.0.2.1\", \"fd00:2::1\"], \"node\": \"other\"}]";
-static const char *const nobodys[] = { "10.0.0.3", "192.0.2.1", "255.255.255.255", "::1", "fd00::3", "2001:db8::1" };
+static const char *const nobodys[] = { "10.0.0.3", "192.0.2.1", "255.255.255.255",
+	                               "::1",      "fd00::3",   "2001:db8::1" };
 static const struct {
 	int proto, port;
-} ports[] = { { IPPROTO_TCP, 80 }, { IPPROTO_TCP, 81 }, { IPPROTO_UDP, 53 }, { IPPROTO_SCTP, 65535 }, { IPPROTO_TCP, 1 },
-	      { ORACLE_ECHO, 0 } };
+} ports[] = { { IPPROTO_TCP, 80 },     { IPPROTO_TCP, 81 }, { IPPROTO_UDP, 53 },
+	      { IPPROTO_SCTP, 65535 }, { IPPROTO_TCP, 1 },  { ORACLE_ECHO, 0 } };
 
 static json_t *fixed(const char *text)
 {
@@ -52,8 +53,9 @@ static void ask(const struct compiled *c, const struct oracle_world *w, struct w
 			           d ? "egress" : "ingress",
 			           json_string_value(json_object_get(q->pod, "name")), q->proto,
 			           q->port,
-			           q->peer.pod ? json_string_value(json_object_get(q->peer.pod, "name"))
-			                       : "nobody",
+			           q->peer.pod
+			                   ? json_string_value(json_object_get(q->peer.pod, "name"))
+			                   : "nobody",
 			           want ? "allow" : "deny");
 		}
 	}
@@ -133,7 +135,8 @@ FUZZ(verdict)
 		namespaces = fixed(namespaces_text);
 		pods = fixed(pods_text);
 	}
-	if (json_is_array(policies) && json_array_size(policies) <= 8 && names_are_unique(policies)) {
+	if (json_is_array(policies) && json_array_size(policies) <= 8 &&
+	    names_are_unique(policies)) {
 		const struct oracle_world w = { namespaces, pods, policies };
 
 		if (compiled_make(&c, &w, &e) == 0) {

@@ -15,7 +15,7 @@ plugins=${CNI_BIN_DIR:-$build/bin}
 cuts=${POWERCUT_CUTS:-26}
 seed=${POWERCUT_SEED:-$$}
 disk_mb=48
-boot_timeout=120
+boot_timeout=400
 n_skipped=0
 
 work=$(mktemp -d "$build/vm/powercut.XXXXXX" 2> /dev/null) || { mkdir -p "$build/vm"; work=$(mktemp -d "$build/vm/powercut.XXXXXX"); }
@@ -69,9 +69,10 @@ wait_for()
 # series NAME SERIES BACKEND CUTS - the life of one disk; prints what the machine reports
 series()
 {
-	local folder=$work/$1 kernel=$build/vm/$2 backend=$3 n=$4 cut pid=
+	local folder=$work/$1 kernel=$build/vm/$2 backend=$3 n=$4 cut
 
 	RANDOM=$((seed + ${#1} + $4))
+	pid=
 	trap '[ -z "$pid" ] || kill -KILL "$pid" 2> /dev/null' EXIT
 	trap 'exit 130' INT TERM
 	mkdir "$folder"

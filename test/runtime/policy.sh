@@ -250,23 +250,38 @@ after_reboot()
 	verdict "mended by apply" a b 80 allow
 }
 
+# Programs that another executable has loaded give way to this one's.
+older_programs()
+{
+	local mark
+	mark=$(echo /sys/fs/bpf/cnida/*/version-*)
+	rmdir "$mark"
+	mkdir "${mark%-*}-0123456789abcdef"
+	{ known; allow_b; } | apply
+	equal "older programs: replaced by apply" "$mark" "$(echo /sys/fs/bpf/cnida/*/version-*)"
+	verdict "older programs" b a 80 allow
+	verdict "older programs" c a 80 deny
+}
+
 # --- limits and the end ---
 
 full_map()
 {
 	local pod
 	reboot
+	# Four buckets of eight; a pod takes three places, so 10 pods fit at most.
 	plugin_policy='{"endpoints": 16}'
 	attach a b c
-	for pod in p1 p2 p3 p4 p5; do pod_netns "cnirt-$pod"; done
-	attach p1 p2
-	fails "a full map: ADD" verb ADD p3
-	equal "a full map: code" 11 "$(jq .code p3.ADD)"
-	succeeds "a full map: named" grep -q 'is full' p3.ADD
-	detach p1
-	attach p4
-	verdict "a full map, after one is gone" p4 a 80 deny
-	detach p2 p3 p4 p5
+	for pod in p1 p2 p3 p4 p5 p6 p7 p8; do
+		pod_netns "cnirt-$pod"
+		verb ADD "$pod" || break
+	done
+	equal "a full map: code of $pod" 11 "$(jq .code "$pod.ADD")"
+	succeeds "a full map: named" grep -q 'is full' "$pod.ADD"
+	detach p1 p2 p3 p4 p5 p6 p7 p8
+	attach "$pod"
+	verdict "a full map, after others are gone" "$pod" a 80 deny
+	detach "$pod"
 	plugin_policy='{}'
 }
 
@@ -337,6 +352,7 @@ for mode in bridge ptp; do
 	first_packet
 	switches
 	after_reboot
+	older_programs
 	full_map
 	stale
 	the_end

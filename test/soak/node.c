@@ -22,8 +22,10 @@
 /* Of kernel memory, for all pods together: below what a leak of 1.6 KiB for each of 10,000 would be. */
 #define GROWTH_KB 16384L
 
-static const char *const folders[] = { "/run/cnida",    "/run/cni",       "/run/netns", "/var/lib/cni",
-	                               "/var/lib/cnida", "/sys/fs/bpf", NULL };
+static const char *const folders[] = {
+	"/run/cnida",     "/run/cni",    "/run/netns", "/var/lib/cni",
+	"/var/lib/cnida", "/sys/fs/bpf", NULL
+};
 
 /* Pods soak/pod-N are isolated in both ways, but for two rules; under the other policies they are others. */
 static const char *const policies[3] = {
@@ -35,11 +37,14 @@ static const char *const policies[3] = {
 	"{\"apiVersion\":\"networking.k8s.io/v1\",\"kind\":\"NetworkPolicy\",\"metadata\":{\"namespace\":\"soak\",\"name\":\"p\"},"
 	"\"spec\":{\"podSelector\":{}}}",
 };
-static const char soak_namespace[] = "{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":\"soak\"}}\n";
+static const char soak_namespace[] =
+	"{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":\"soak\"}}\n";
 
 static bool apply(const char *dir, unsigned int which)
 {
-	char *command = textf("%s/cnida policy apply - > /run/soak-apply.log 2>&1 || { cat /run/soak-apply.log >&2; false; }", dir);
+	char *command = textf(
+		"%s/cnida policy apply - > /run/soak-apply.log 2>&1 || { cat /run/soak-apply.log >&2; false; }",
+		dir);
 	FILE *f = popen(command, "we");
 	int status = -1;
 
@@ -82,7 +87,8 @@ static void make_read_only(void)
 	int tries = 0;
 
 	/* Busy while a file is open for writing. */
-	while (mount(NULL, SOAK_STORE, NULL, MS_REMOUNT | MS_RDONLY, STORE_SIZE) < 0 && tries++ < 200)
+	while (mount(NULL, SOAK_STORE, NULL, MS_REMOUNT | MS_RDONLY, STORE_SIZE) < 0 &&
+	       tries++ < 200)
 		usleep(1000);
 	usleep(BAD_US);
 	if (mount(NULL, SOAK_STORE, NULL, MS_REMOUNT, STORE_SIZE) < 0) {
@@ -186,7 +192,8 @@ static void count_entries(const char *dir, char ret[static 64])
 	FILE *f = popen(command, "re");
 	json_t *doc = f ? json_loadf(f, 0, NULL) : NULL;
 
-	snprintf(ret, 64, "%lld", json_integer_value(json_object_get(json_object_get(doc, "endpoints"), "used")));
+	snprintf(ret, 64, "%lld",
+	         json_integer_value(json_object_get(json_object_get(doc, "endpoints"), "used")));
 	json_decref(doc);
 	if (f)
 		pclose(f);
@@ -247,22 +254,29 @@ void soak_node_compare(struct suite *s, const struct soak_node *before, unsigned
 		free(diff);
 		take(s->dir, &now);
 		diff = state_diff(&before->state, &now.state);
-		if (!diff && now.kernel_kb - before->kernel_kb <= GROWTH_KB && now.programs == before->programs &&
-		    now.maps == before->maps && strcmp(now.entries, before->entries) == 0)
+		if (!diff && now.kernel_kb - before->kernel_kb <= GROWTH_KB &&
+		    now.programs == before->programs && now.maps == before->maps &&
+		    strcmp(now.entries, before->entries) == 0)
 			break;
 		usleep(100000);
 	}
-	expect(s, !diff, "the node", "links, addresses, rules, elements, qdiscs, namespaces, pins and files as before", "%s",
-	       diff ? diff : "");
-	expect(s, strcmp(now.entries, before->entries) == 0, "entries of the table of pods", before->entries, "%s", now.entries);
+	expect(s, !diff, "the node",
+	       "links, addresses, rules, elements, qdiscs, namespaces, pins and files as before",
+	       "%s", diff ? diff : "");
+	expect(s, strcmp(now.entries, before->entries) == 0, "entries of the table of pods",
+	       before->entries, "%s", now.entries);
 	/* SOAK_SHARED: others on this machine have programs too, and what they have is not ours to judge. */
 	if (getenv("SOAK_SHARED"))
-		now.programs = before->programs, now.maps = before->maps, now.kernel_kb = before->kernel_kb;
-	expect(s, now.programs == before->programs && now.maps == before->maps, "programs and maps", "as many as before",
-	       "%u and %u, before %u and %u", now.programs, now.maps, before->programs, before->maps);
-	expect(s, now.kernel_kb - before->kernel_kb <= GROWTH_KB, "memory of the kernel", "less than 1.6 KiB for each of 10,000 pods",
-	       "%ld KiB more for %u pods", now.kernel_kb - before->kernel_kb, pods);
-	printf("count: KiB of kernel memory %ld before, %ld after\n", before->kernel_kb, now.kernel_kb);
+		now.programs = before->programs, now.maps = before->maps,
+		now.kernel_kb = before->kernel_kb;
+	expect(s, now.programs == before->programs && now.maps == before->maps, "programs and maps",
+	       "as many as before", "%u and %u, before %u and %u", now.programs, now.maps,
+	       before->programs, before->maps);
+	expect(s, now.kernel_kb - before->kernel_kb <= GROWTH_KB, "memory of the kernel",
+	       "less than 1.6 KiB for each of 10,000 pods", "%ld KiB more for %u pods",
+	       now.kernel_kb - before->kernel_kb, pods);
+	printf("count: KiB of kernel memory %ld before, %ld after\n", before->kernel_kb,
+	       now.kernel_kb);
 	free(diff);
 	state_free(&now.state);
 }

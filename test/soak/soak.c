@@ -48,7 +48,7 @@ static struct {
 	struct count n;
 	unsigned int weather; /* odd: bad; counts changes */
 	struct soak_weather said;
-} *all;
+} * all;
 
 static struct {
 	struct suite s;
@@ -88,7 +88,9 @@ static int run_plugin(struct plugin_call *call, size_t step, void *arg, struct p
 {
 	const struct fate *fate = arg;
 	char *limit = NULL;
-	const char *const argv[] = { "prlimit", limit = textf("--nofile=%u:%u", fate->fds, fate->fds), call->path, NULL };
+	const char *const argv[] = { "prlimit",
+		                     limit = textf("--nofile=%u:%u", fate->fds, fate->fds),
+		                     call->path, NULL };
 	int r;
 
 	(void)step;
@@ -114,13 +116,15 @@ static struct fate some_fate(unsigned int percent)
 }
 
 /* A verb; 0 for success, 1 for a refusal, 2 for a death. *ret_fair: nothing disturbed it. */
-static int call_verb(const char *verb, const struct pod *pod, const char *prev, const struct fate *fate, char **ret_result,
-                     bool *ret_fair)
+static int call_verb(const char *verb, const struct pod *pod, const char *prev,
+                     const struct fate *fate, char **ret_result, bool *ret_fair)
 {
 	struct chain_exec exec = { run_plugin, (void *)(uintptr_t)fate };
 	char *runtime = chain_runtime(20000 + me.caller),
 	     *args = textf("IgnoreUnknown=1;K8S_POD_NAMESPACE=soak;K8S_POD_NAME=pod-%u", me.caller);
-	struct chain_verb v = { .verb = verb, .pod = pod, .runtime = runtime, .prev = prev, .args = args };
+	struct chain_verb v = {
+		.verb = verb, .pod = pod, .runtime = runtime, .prev = prev, .args = args
+	};
 	_cleanup_run_ struct plugin_run run = { 0 };
 	unsigned int before = __atomic_load_n(&all->weather, __ATOMIC_SEQ_CST);
 	const char *problem;
@@ -140,11 +144,13 @@ static int call_verb(const char *verb, const struct pod *pod, const char *prev, 
 	problem = r < 0 ? "it could not be run" : run_problem(&run, verb);
 	if (problem && !fate->fds) {
 		add_to(&all->n.wrong);
-		printf("not ok %s: expected a good answer, found %s: %s\n", verb, problem, run_brief(&run));
+		printf("not ok %s: expected a good answer, found %s: %s\n", verb, problem,
+		       run_brief(&run));
 	}
 	if (r != 0 && *ret_fair && (strcmp(verb, "ADD") == 0 || strcmp(verb, "DEL") == 0)) {
 		add_to(&all->n.wrong);
-		printf("not ok %s in fair weather: expected success, found %s\n", verb, run_brief(&run));
+		printf("not ok %s in fair weather: expected success, found %s\n", verb,
+		       run_brief(&run));
 	}
 	return r != 0;
 }
@@ -275,7 +281,8 @@ static void wait_all(unsigned int callers, pid_t weather_pid)
 		ended++;
 		if (status != 0) {
 			add_to(&all->n.wrong);
-			printf("not ok a caller: expected its end, found wait status 0x%x\n", (unsigned int)status);
+			printf("not ok a caller: expected its end, found wait status 0x%x\n",
+			       (unsigned int)status);
 		}
 	}
 	__atomic_store_n(&all->stop, 1, __ATOMIC_SEQ_CST);
@@ -327,8 +334,8 @@ static void tell(double seconds)
 	       "count: checks %u\ncount: flushes %u\ncount: policies applied %u\ncount: full disks %u\n"
 	       "count: read-only stores %u\ncount: ADD refused in bad weather %u\ncount: DEL refused in bad weather %u\n"
 	       "count: seconds %.0f\n",
-	       n->pods, n->kills, n->starved, n->lost, n->checks, w->flushes, w->applies, w->full, w->read_only,
-	       n->adds_refused, n->dels_refused, seconds);
+	       n->pods, n->kills, n->starved, n->lost, n->checks, w->flushes, w->applies, w->full,
+	       w->read_only, n->adds_refused, n->dels_refused, seconds);
 }
 
 int main(int argc, char **argv)
@@ -374,7 +381,8 @@ int main(int argc, char **argv)
 	soak_collect(me.s.dir);
 	expect(&me.s, all->n.wrong == 0, "answers", "none is wrong", "%u", all->n.wrong);
 	expect(&me.s, all->n.pods == pods, "pods", "all of them", "%u of %u", all->n.pods, pods);
-	expect(&me.s, all->said.refused == 0, "policy apply", "no failure", "%u", all->said.refused);
+	expect(&me.s, all->said.refused == 0, "policy apply", "no failure", "%u",
+	       all->said.refused);
 	soak_node_compare(&me.s, before, pods);
 	tell((double)(end.tv_sec - begin.tv_sec));
 	chain_free(&me.list);

@@ -70,8 +70,8 @@ Test(vlan_conf, trunks)
 		  0, 1, true, true, "100-200" },
 		{ "{\"vlanTrunk\":[{\"id\":4094},{\"id\":1}]}", 0, 1, true, true, "4094" },
 		/* The untagged VLAN stays untagged. */
-		{ "{\"vlanTrunk\":[{\"minID\":99,\"maxID\":101}],\"vlan\":100}", 100, 100, true, true,
-		  "99 101" },
+		{ "{\"vlanTrunk\":[{\"minID\":99,\"maxID\":101}],\"vlan\":100}", 100, 100, true,
+		  true, "99 101" },
 		{ "{\"vlanTrunk\":[{\"id\":100}],\"vlan\":100}", 100, 100, true, true, "" },
 	};
 

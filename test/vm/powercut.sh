@@ -32,6 +32,11 @@ ln -sf /proc/self/mounts /etc/mtab
 for module in virtio_pci virtio_blk ext4 veth bridge br_netfilter nf_tables; do
 	modprobe $module 2> /dev/null
 done
+# As on a node on which kube-proxy runs. (Busybox's modprobe takes a module that is being loaded for one that is there, so the
+# first of several pods at a time could find an expression missing.)
+sed -n 's,.*/\(nft_[a-z0-9_]*\)\.ko.*:.*,\1,p' /lib/modules/*/modules.dep | while read -r module; do
+	modprobe "$module" 2> /dev/null
+done
 exec > /dev/ttyS1 2>&1
 stty -F /dev/ttyS1 raw -echo
 mount -t tmpfs -o mode=755 tmpfs /run
@@ -133,9 +138,10 @@ look_at_addresses()
 	if add one-too-many; then not_ok "the pool's size" $pool "one more: $address"; else ok "the pool's size"; fi
 	umount /run/netns/one-too-many && rm -f /run/netns/one-too-many
 	while [ $i -gt 0 ]; do
-		del "f$i" || not_ok "DEL of f$i" success "$(cat "/run/f$i.DEL")"
+		{ del "f$i" || not_ok "DEL of f$i" success "$(cat "/run/f$i.DEL")"; } &
 		i=$((i - 1))
 	done
+	wait
 	for pod in server stranger friend; do
 		del $pod || not_ok "DEL of $pod" success "$(cat "/run/$pod.DEL")"
 	done
