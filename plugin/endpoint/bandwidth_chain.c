@@ -130,15 +130,6 @@ int bandwidth_add(const struct request *req, struct result *ret, struct err *e)
 
 /* DEL */
 
-/* An attachment of ours has a record and a link: its own DEL follows in the chain. */
-static int own_del_follows(struct nl_sock *host, const char *name, struct err *e)
-{
-	struct record rec;
-	struct err ignored;
-
-	return record_read(name, &rec, &ignored) == 0 ? link_exists(host, name, e) : 0;
-}
-
 int bandwidth_del(const struct request *req, struct err *e)
 {
 	_cleanup_nl_ struct nl_sock host = { .fd = -1 };
@@ -147,7 +138,7 @@ int bandwidth_del(const struct request *req, struct err *e)
 	int later, r = nl_open(NETLINK_ROUTE, &host, e);
 
 	record_name(req->network, req->container_id, req->ifname, name);
-	later = r < 0 ? r : own_del_follows(&host, name, e);
+	later = r < 0 ? r : chain_own_del_follows(&host, name, e);
 	/* Limits go with the link; that DEL reads our record too. To take them away here would cost a grace period more. */
 	if (later < 0 || (later && extra_record_exists(EXTRA_BANDWIDTH, name)))
 		return later < 0 ? later : 0;

@@ -4,6 +4,9 @@
  */
 #include "endpoint/chain.h"
 
+#include "endpoint/record.h"
+#include "kernel/link.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -56,4 +59,13 @@ void chain_free(struct chain *c)
 {
 	result_free(&c->prev);
 	*c = (struct chain) { .pod = NULL };
+}
+
+/* An attachment of ours has a record and a link. */
+int chain_own_del_follows(struct nl_sock *host, const char *name, struct err *e)
+{
+	struct record rec;
+	struct err ignored;
+
+	return record_read(name, &rec, &ignored) == 0 ? link_exists(host, name, e) : 0;
 }

@@ -6,6 +6,7 @@
 #define CNIDA_ENDPOINT_CHAIN_H
 
 #include "base/err.h"
+#include "kernel/netlink.h"
 #include "spec/request.h"
 #include "spec/result.h"
 
@@ -29,5 +30,15 @@ struct chain {
  */
 int chain_read(const struct request *req, const char *missing, struct chain *ret, struct err *e);
 void chain_free(struct chain *c);
+
+/**
+ * chain_own_del_follows() - In DEL: was the interface made by one of our own plugins, whose DEL comes behind ours?
+ *
+ * That DEL takes back what records of this attachment say, all in one go. Whoever has to take something out of the tables can leave it
+ * to that: a process that does so and ends is held up for a grace period by the kernel (nl_close()).
+ *
+ * Return: 1, 0 or -errno.
+ */
+int chain_own_del_follows(struct nl_sock *host, const char *name, struct err *e);
 
 #endif

@@ -140,6 +140,20 @@ static int take_unrecorded(const struct request *req, const struct result *res, 
 	return r < 0 ? r : n > 0;
 }
 
+/* Elements of the tables only: a zone of firewalld costs no grace period. */
+static int is_left_to_own_del(const char *name, struct err *e)
+{
+	_cleanup_nl_ struct nl_sock host = { .fd = -1 };
+	struct extra_record rec;
+	struct err ignored;
+	int r;
+
+	if (extra_record_read(EXTRA_FIREWALL, name, &rec, &ignored) < 0 || *rec.zone)
+		return 0;
+	r = nl_open(NETLINK_ROUTE, &host, e);
+	return r < 0 ? r : chain_own_del_follows(&host, name, e);
+}
+
 int firewall_del(const struct request *req, struct err *e)
 {
 	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
@@ -149,6 +163,9 @@ int firewall_del(const struct request *req, struct err *e)
 	int r;
 
 	record_name(req->network, req->container_id, req->ifname, name);
+	r = is_left_to_own_del(name, e);
+	if (r != 0)
+		return r < 0 ? r : 0;
 	r = firewall_del_record(&nft, name, e);
 	if (r != 0)
 		return r < 0 ? r : 0;

@@ -139,6 +139,16 @@ int policy_pods_collect(struct nl_sock *host, struct policy_pods *ret, struct er
 
 /* ---- apply ---- */
 
+/* A pod that is being attached may wait for our lock: what it would have loaded is what it must find. */
+static enum apply_backend backend_of_pods(enum apply_backend said, const struct policy_pods *pods)
+{
+	for (size_t i = 0; said == APPLY_AUTO && i < pods->records.n; i++) {
+		if (pods->records.v[i].policy_nftables && !policy_is_loaded())
+			return APPLY_NFTABLES;
+	}
+	return said;
+}
+
 /*
  * An ADD that looked for a snapshot before there was one lets its pod start
  * unjudged, and its record may have come after we read them all. Whoever looked
@@ -155,6 +165,7 @@ static int catch_up(struct apply_request *rq, struct nl_sock *host, struct apply
 		struct apply_request late = *rq;
 
 		late.text = NULL;
+		late.backend = backend_of_pods(rq->backend, &again);
 		late.pods = again.v;
 		late.n_pods = again.n;
 		policy_nft_apply_init(&nft, host);
@@ -164,16 +175,6 @@ static int catch_up(struct apply_request *rq, struct nl_sock *host, struct apply
 	}
 	policy_pods_free(&again);
 	return r;
-}
-
-/* A pod that is being attached, and waits for our lock: what it would have loaded is what it must find. */
-static bool wants_nftables(const struct policy_pods *pods)
-{
-	for (size_t i = 0; i < pods->records.n; i++) {
-		if (pods->records.v[i].policy_nftables)
-			return true;
-	}
-	return false;
 }
 
 /* With the lock. */
@@ -191,8 +192,7 @@ static int apply_tables(const struct apply_request *rq, struct policy_pods *pods
 		return r;
 	full.pods = pods->v;
 	full.n_pods = pods->n;
-	if (full.backend == APPLY_AUTO && !policy_is_loaded() && wants_nftables(pods))
-		full.backend = APPLY_NFTABLES;
+	full.backend = backend_of_pods(rq->backend, pods);
 	policy_nft_apply_init(&nft, &host);
 	full.nft = &nft.callbacks;
 	r = apply(&full, &host, ret, e);

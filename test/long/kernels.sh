@@ -31,7 +31,6 @@ suites=(
 	"features|test/vm/features.sh"
 	"policy-ebpf|$build/test/policy-matrix --plugins $CNI_BIN_DIR --backend ebpf --jobs 2 ${policy_cases[*]}"
 	"policy-nftables|$build/test/policy-matrix --plugins $CNI_BIN_DIR --backend nftables --jobs 2 ${policy_cases[*]}"
-	"runtime-policy|test/runtime/policy.sh"
 	"runtime-portmap|test/runtime/portmap.sh"
 	"runtime-flush|test/runtime/flush.sh"
 	"plugin|test/lib/node $build/test/plugin -d $CNI_BIN_DIR check-bridge leaks-cnida"
