@@ -118,12 +118,13 @@ static int add_postings(const struct select *s, struct numbers *keys, struct num
 {
 	for (uint32_t i = 0; i < s->n_items; i++) {
 		for (size_t j = 0; j < s->items[i].n; j++) {
-			const uint32_t *v = &s->labels.v[s->items[i].first + 2 * j];
+			const size_t at = s->items[i].first + 2 * j;
+			const uint32_t key = s->labels.v[at], value = s->labels.v[at + 1];
 
-			if (numbers_add(keys, v[0]) < 0 || numbers_add(keys, i) < 0)
+			if (numbers_add(keys, key) < 0 || numbers_add(keys, i) < 0)
 				return -ENOMEM;
-			if (v[1] != OTHER &&
-			    (numbers_add(values, v[1]) < 0 || numbers_add(values, i) < 0))
+			if (value != OTHER &&
+			    (numbers_add(values, value) < 0 || numbers_add(values, i) < 0))
 				return -ENOMEM;
 		}
 	}

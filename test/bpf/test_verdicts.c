@@ -78,7 +78,7 @@ static void take_pod(struct site *s, const json_t *pod, size_t place)
 
 	*l = (struct local) { .pod = pod, .link = s->links[place], .mac = { 2, 7, 0, 0, 0 } };
 	l->mac[5] = (uint8_t)place;
-	(void)snprintf(l->port, sizeof(l->port), "h%zu", place);
+	(void)snprintf(l->port, sizeof(l->port), "h%u", (unsigned int)(uint8_t)place);
 	json_array_foreach(json_object_get(pod, "ips"), i, ip) {
 		cr_assert(l->n_ips < 2 && ip_parse(json_string_value(ip), &l->ips[l->n_ips].addr));
 		l->ips[l->n_ips].len = l->ips[l->n_ips].addr.family == AF_INET ? 32 : 128;

@@ -207,8 +207,23 @@ worker()
 	done
 }
 
+# stuck - if pods do not come and go after two minutes: who waits where
+stuck()
+{
+	sleep 120
+	[ ! -e /run/said ] || return 0
+	echo "stuck $cut: $(ls /run/*.held 2> /dev/null | wc -l) pods"
+	for process in /proc/[0-9]*; do
+		words=$(tr '\0' ' ' < "$process/cmdline" 2> /dev/null)
+		[ -n "$words" ] || continue
+		echo "stuck $cut: ${process#/proc/} $(cut -d ' ' -f 3,4 "$process/stat") $words: $(tr '\n' ' ' < "$process/stack" | sed 's/\[<0>\] //g' | cut -c 1-300)"
+	done
+	cat /proc/locks
+}
+
 churn()
 {
+	stuck &
 	for c in 1 2 3 4; do
 		worker $c &
 	done
@@ -217,7 +232,7 @@ churn()
 	while :; do
 		n=$((n + 1))
 		# Not before every worker has had pods.
-		[ -n "$said" ] || [ "$(ls /run/*.held 2> /dev/null | wc -l)" -lt 8 ] || { said=1; echo churning; }
+		[ -n "$said" ] || [ "$(ls /run/*.held 2> /dev/null | wc -l)" -lt 8 ] || { said=1; : > /run/said; echo churning; }
 		objects "$cut-$n" | $plugins/cnida policy apply - > /run/apply 2>&1 || not_ok "policy apply" success "$(cat /run/apply)"
 		usleep $((n * 37 % 9 * 100000 + 100000))
 	done
