@@ -26,7 +26,7 @@ DESTDIR ?=
 CNI_BIN_DIR ?= /opt/cni/bin
 MANDIR ?= /usr/local/share/man
 # Seconds that one test suite may take before it is stopped and counts as failed.
-SUITE_TIMEOUT ?= 120
+SUITE_TIMEOUT ?= 300
 
 ifeq ($(origin CC),default)
 CC := $(CROSS:%=%-)gcc

@@ -193,7 +193,7 @@ static void kill_pod(const struct pod *pod)
 
 	(void)snprintf(
 		command, sizeof(command),
-		"ip netns del %s; for i in $(seq 200); do ip -o link show %s >/dev/null 2>&1 || exit 0; sleep 0.01; done; exit 1",
+		"ip netns del %s; for i in $(seq 1000); do ip -o link show %s >/dev/null 2>&1 || exit 0; sleep 0.01; done; exit 1",
 		pod->id, pod->name);
 	must(command);
 }
@@ -251,8 +251,10 @@ Test(sweep, another_namespace, .fini = forget)
 	own_node();
 	a = network("a", 71, "swp0");
 	attach_pod(&a, "pod-a1", &a1);
+	/* Made before the first one ends, or the kernel might give it the same number. */
+	must("ip netns add pod-a2");
 	kill_pod(&a1);
-	must("ip netns add pod-a1");
+	must("touch /run/netns/pod-a1 && mount --bind /run/netns/pod-a2 /run/netns/pod-a1");
 	sweep("another namespace", 1);
 	gone("another namespace", &a1);
 }
