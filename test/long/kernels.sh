@@ -130,8 +130,7 @@ done
 [ "$(id -u)" -eq 0 ] || { skip kernels "needs root"; finish; }
 [ "$(uname -m)" = x86_64 ] || { skip kernels "the machine would be emulated on another processor"; finish; }
 for version in $kernels; do
-	kernel "$version" > "$work/$version.out" 2>&1 &
+	kernel "$version" 2>&1 | tee "$work/$version.out" | grep --line-buffered -v -E '^(result|booted) ' &
 done
 wait
-cat "$work"/*.out | grep -v -E '^(result|booted) '
 finish

@@ -123,8 +123,8 @@ for one in "${wanted[@]}"; do
 		skip "Linux $version" "the mirror has no kernel of this series, or cannot be reached"
 		continue
 	fi
-	(series "$version-$backend" "$version" "$backend" "$(((cuts + ${#wanted[@]} - 1) / ${#wanted[@]}))") > "$work/$version.out" 2>&1 &
+	series "$version-$backend" "$version" "$backend" "$(((cuts + ${#wanted[@]} - 1) / ${#wanted[@]}))" 2>&1 |
+		grep --line-buffered -v '^churning\|^done' | tee "$work/$version.out" &
 done
 wait
-cat "$work"/*.out 2> /dev/null | grep -v '^churning\|^done'
 finish
