@@ -12,13 +12,15 @@ bin=$(cd "${1:?usage: demo.sh BINDIR}" && pwd)
 pods=${DEMO_PODS:-3}
 peer=${PEER_BIN_DIR:-/usr/lib/cni}
 rounds=15
+bold='' plain=''
+[ ! -t 1 ] || bold=$'\e[1m' plain=$'\e[0m'
 conf='{"cniVersion": "1.0.0", "name": "demo", "type": "cnida", "mode": "bridge", "bridge": "cni0",
 	"isDefaultGateway": true, "hairpinMode": true, "ipMasq": true,
 	"ipam": {"type": "host-local", "ranges": [[{"subnet": "10.244.7.0/24"}], [{"subnet": "fd00:10:244:7::/64"}]]}}'
 
 title()
 {
-	printf '\n\033[1m%s\033[0m\n' "$*"
+	printf '\n%s%s%s\n' "$bold" "$*" "$plain"
 }
 
 # ms START - milliseconds since then
