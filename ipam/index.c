@@ -32,7 +32,7 @@
 #include <sys/stat.h>
 
 #define MAGIC           "cnidaIX\n"
-#define LAYOUT          1U
+#define LAYOUT          2U /* 1: owners were hashed otherwise */
 #define HEADER_SIZE     1024U
 #define OWNER_SLOTS_MIN 64U /* with BLOCK_SLOTS_MIN: one page in all */
 #define BLOCK_SLOTS_MIN 32U

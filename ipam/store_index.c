@@ -35,13 +35,13 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 
-#define INDEX_NAME_DIGITS 32
+#define INDEX_NAME_DIGITS 16
 
 static void stamp_now(struct store *s, struct index_stamp *ret)
 {
@@ -73,20 +73,13 @@ void index_done(struct store *s)
 	s->index = NULL;
 }
 
-/* Name of the index file: a hash of where the folder really is, however it was named to us. */
-static bool index_file_name(const struct store *s, char ret[static INDEX_NAME_DIGITS + 1])
+/* Name of the index file. By the folder's path as it was named to us: a store that has two names gets two files, and where two
+ * stores have the same one (in two mount namespaces), each finds the other's file stale and replaces it whole. */
+static void index_file_name(const struct store *s, char ret[static INDEX_NAME_DIGITS + 1])
 {
-	char link[64], real[PATH_MAX];
-	const char *const parts[] = { real, NULL };
-	ssize_t n;
+	const char *const parts[] = { s->path, NULL };
 
-	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", s->dirfd);
-	n = readlink(link, real, sizeof(real) - 1);
-	if (n <= 0)
-		return false;
-	real[n] = '\0';
-	hash_hex(parts, INDEX_NAME_DIGITS, ret);
-	return true;
+	(void)snprintf(ret, INDEX_NAME_DIGITS + 1, "%016" PRIx64, hash_u64(parts));
 }
 
 /* "last_reserved_ip.<set>" to its number */
@@ -164,8 +157,9 @@ static int scan(const struct store *s, struct index *x, struct err *e)
 }
 
 /* Fill a new index from the folder. It stays dirty until the store is closed. */
-static int rebuild(struct store *s, const char *name, struct err *e)
+static int rebuild(struct store *s, struct err *e)
 {
+	char name[INDEX_NAME_DIGITS + 1];
 	struct index *x = index_new();
 	int r;
 
@@ -177,7 +171,8 @@ static int rebuild(struct store *s, const char *name, struct err *e)
 		index_close(x);
 		return r;
 	}
-	if (!name || !index_publish(x, name))
+	index_file_name(s, name);
+	if (!index_publish(x, name))
 		log_debug("%s: no index in %s, so every call reads the folder", s->path, index_dir);
 	index_close(s->index);
 	s->index = x;
@@ -187,11 +182,9 @@ static int rebuild(struct store *s, const char *name, struct err *e)
 
 int store_refresh(struct store *s, struct err *e)
 {
-	char name[INDEX_NAME_DIGITS + 1];
-
 	if (s->rebuilt && s->index)
 		return 0;
-	return rebuild(s, index_file_name(s, name) ? name : NULL, e);
+	return rebuild(s, e);
 }
 
 bool index_load(struct store *s)
@@ -202,7 +195,8 @@ bool index_load(struct store *s)
 
 	if (s->index)
 		return true;
-	x = index_file_name(s, name) ? index_open(name) : NULL;
+	index_file_name(s, name);
+	x = index_open(name);
 	if (!x)
 		return false;
 	stamp_now(s, &now);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * hash.h - SHA-512 (FIPS 180-4), for names that must not collide and for upstream's chain names
+ * hash.h - SHA-512 (FIPS 180-4), for names that must not collide and for upstream's chain names; SipHash for tables
  */
 #ifndef CNIDA_BASE_HASH_H
 #define CNIDA_BASE_HASH_H
@@ -26,7 +26,9 @@ void hash_hex(const char *const parts[], size_t digits, char *ret);
 /* hash_hex_plain() - The same over the strings run together, as upstream's plugins do (no separator). */
 void hash_hex_plain(const char *const parts[], size_t digits, char *ret);
 
-/* hash_u64() - 64 bits of the same digest as hash_hex(), for tables. */
+/* siphash() - SipHash-2-4 of one buffer; the key's two words as numbers, which the paper writes lowest byte first. */
+uint64_t siphash(uint64_t k0, uint64_t k1, const void *data, size_t len);
+/* hash_u64() - Of strings, each followed by a NUL byte, for tables whose answers are verified: 64 bits may collide. */
 uint64_t hash_u64(const char *const parts[]);
 
 #endif

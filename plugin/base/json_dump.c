@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/cleanup.h"
+#include "base/digits.h"
 #include "base/utf8.h"
 
 #define DUMP_DEPTH_MAX (2 * JSON_DEPTH_MAX) /* what we parsed, and room for what we put around it */
@@ -84,16 +85,30 @@ static const char *escape(const char *s, size_t n, char buf[static 8])
 	return buf;
 }
 
+/* How many bytes from the start are ASCII that stands for itself: nearly every text is one such run. */
+static size_t plain_run(const char *s, size_t len)
+{
+	size_t i = 0;
+
+	while (i < len && (unsigned char)s[i] >= ' ' && (unsigned char)s[i] < 0x80 &&
+	       s[i] != '"' && s[i] != '\\' && s[i] != '<' && s[i] != '>' && s[i] != '&')
+		i++;
+	return i;
+}
+
 static void dump_string(struct text *t, const char *s, size_t len)
 {
 	char buf[8];
 
 	put(t, "\"", 1);
 	for (size_t i = 0, n; i < len; i += n ? n : 1) {
-		const char *escaped;
+		const char *escaped = NULL;
 
-		n = utf8_sequence(s + i, len - i);
-		escaped = escape(s + i, n, buf);
+		n = plain_run(s + i, len - i);
+		if (n == 0) {
+			n = utf8_sequence(s + i, len - i);
+			escaped = escape(s + i, n, buf);
+		}
 		if (escaped)
 			put_text(t, escaped);
 		else
@@ -170,6 +185,16 @@ static void dump_real(struct text *t, double v)
 		put_exponent(t, &d);
 	else
 		put_plain(t, &d);
+}
+
+static void dump_integer(struct text *t, json_int_t v)
+{
+	char text[DIGITS_DECIMAL_MAX];
+
+	if (v < 0)
+		put(t, "-", 1);
+	put(t, text,
+	    (size_t)(digits_decimal(text, v < 0 ? 0 - (uint64_t)v : (uint64_t)v) - text));
 }
 
 static void dump_member(struct text *t, const char *key, const json_t *value, bool first,
@@ -249,8 +274,6 @@ static void dump_array(struct text *t, const json_t *array, unsigned int depth)
 
 static void dump_value(struct text *t, const json_t *value, unsigned int depth)
 {
-	char number[32];
-
 	/* A tree of our own making that contains itself must not take the stack with it. */
 	if (depth > DUMP_DEPTH_MAX) {
 		t->failed = true;
@@ -267,9 +290,7 @@ static void dump_value(struct text *t, const json_t *value, unsigned int depth)
 		dump_string(t, json_string_value(value), json_string_length(value));
 		break;
 	case JSON_INTEGER:
-		(void)snprintf(number, sizeof(number), "%" JSON_INTEGER_FORMAT,
-		               json_integer_value(value));
-		put_text(t, number);
+		dump_integer(t, json_integer_value(value));
 		break;
 	case JSON_REAL:
 		dump_real(t, json_real_value(value));

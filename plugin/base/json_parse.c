@@ -16,7 +16,7 @@
 #include <strings.h>
 
 #include "base/cleanup.h"
-#include "base/hex.h"
+#include "base/digits.h"
 #include "base/utf8.h"
 
 #define NUMBER_TEXT_MAX 512 /* characters of a number that we look at */
