@@ -329,6 +329,28 @@ backend_of_the_pods()
 	plugin_policy='{}'
 }
 
+# The record of a pod that is being attached tells it too, and one that came after the pods were counted is not missed.
+apply_beside_first_adds()
+{
+	local round pod
+	plugin_policy='{"backend": "nftables"}'
+	for pod in a b c; do pod_netns "cnirt-$pod"; done
+	for round in 1 2 3 4 5 6; do
+		{ known; allow_b; } > objects
+		for pod in a b c; do attach "$pod" & done
+		sleep "0.00$((2 * round))"
+		apply < objects
+		wait
+		equal "applied beside the first ADDs, round $round" nftables "$($cnida policy status --json | jq -r .backend)"
+		verdict "applied beside the first ADDs, round $round" b a 80 allow
+		verdict "applied beside the first ADDs, round $round" c a 80 deny
+		for pod in a b c; do verb DEL "$pod" || not_ok "DEL of $pod" success "$(cat "$pod.DEL")"; done
+		$cnida policy clear > clear.out 2>&1
+	done
+	for pod in a b c; do ip netns delete "cnirt-$pod"; done
+	plugin_policy='{}'
+}
+
 wrong_usage()
 {
 	local word
@@ -357,7 +379,10 @@ for mode in bridge ptp; do
 	stale
 	the_end
 	# At a bridge nftables needs br_netfilter.
-	if [ "$mode" = ptp ] || [ -e /proc/sys/net/bridge ]; then backend_of_the_pods; fi
+	if [ "$mode" = ptp ] || [ -e /proc/sys/net/bridge ]; then
+		backend_of_the_pods
+		apply_beside_first_adds
+	fi
 	ip link delete cni0 2> /dev/null
 done
 mode=bridge
