@@ -54,7 +54,7 @@ inline_always int chain_step(struct __sk_buff *skb, struct packet *p, struct cha
 	default:
 		return CHAIN_END;
 	}
-	if (bpf_skb_load_bytes(skb, c->off, word, sizeof(word)) < 0)
+	if (c->left < sizeof(word) || bpf_skb_load_bytes(skb, c->off, word, sizeof(word)) < 0)
 		return CHAIN_DROP;
 	size = h[1] * 8U + 8U;
 	if (c->next == IPPROTO_AH_)
@@ -83,7 +83,11 @@ inline_always int chain_step(struct __sk_buff *skb, struct packet *p, struct cha
 	return CHAIN_GO_ON;
 }
 
-/* parse_chain() - An IPv6 packet at @off; what parse() leaves when it returns PARSE_CHAIN, or quoted in an ICMP error. */
+/*
+ * parse_chain() - An IPv6 packet at @off: what parse() leaves when it returns PARSE_CHAIN, or quoted in an ICMP error
+ *
+ * @quoted: 0, or how many bytes of the packet the error has room for by its own IP header
+ */
 verified_once int parse_chain(struct __sk_buff *skb, struct packet *p, __u32 off, __u32 quoted)
 {
 	struct chain c = { 0 };
@@ -100,7 +104,10 @@ verified_once int parse_chain(struct __sk_buff *skb, struct packet *p, __u32 off
 	c.next = (bpf_ntohl(word[1]) >> 8) & 0xff;
 	if (c.off > skb->len)
 		return PARSE_DROP;
-	c.left = quoted ? 0xffff : parse_length(skb, c.off, bpf_ntohl(word[1]) >> 16, 0);
+	if (quoted)
+		c.left = quoted < sizeof(struct ipv6hdr) ? ~0U : quoted - sizeof(struct ipv6hdr);
+	else
+		c.left = parse_length(skb, c.off, bpf_ntohl(word[1]) >> 16, 0);
 	if (c.left == ~0U)
 		return PARSE_DROP;
 	for (int i = 0; i < PARSE_HEADERS && step == CHAIN_GO_ON; i++)
@@ -120,22 +127,26 @@ verified_once int parse_chain(struct __sk_buff *skb, struct packet *p, __u32 off
 	return r;
 }
 
-/* parse_quoted4() - The IPv4 packet that an ICMP error quotes at @off. */
-verified_once int parse_quoted4(struct __sk_buff *skb, struct packet *p, __u32 off)
+/* parse_quoted4() - The IPv4 packet that an ICMP error quotes at @off; @quoted as above. */
+verified_once int parse_quoted4(struct __sk_buff *skb, struct packet *p, __u32 off, __u32 quoted)
 {
 	struct halves src, dst;
 	struct iphdr ip;
+	__u32 header;
 	struct l4 l;
 	int r;
 
 	if (!p || bpf_skb_load_bytes(skb, off, &ip, sizeof(ip)) < 0 || ip.version != 4 ||
 	    ip.ihl < 5)
 		return PARSE_DROP;
+	header = ip.ihl * 4U;
+	if (quoted < header)
+		return PARSE_DROP;
 	if (bpf_ntohs(ip.frag_off) & 0x1fff)
 		return PARSE_DROP;
 	src = halves4(ip.saddr);
 	dst = halves4(ip.daddr);
-	r = chain_l4(skb, p, off + ip.ihl * 4U, 0xffff, ip.protocol, 0, 1, &l);
+	r = chain_l4(skb, p, off + header, quoted - header, ip.protocol, 0, 1, &l);
 	if (r != PARSE_OK)
 		return r;
 	packet_take(p, &l);

@@ -85,7 +85,8 @@ inline_always int from_pod_known(struct __sk_buff *skb, const struct packet *p, 
 			return DROP;
 		skb->mark |= CNIDA_MARK_DEFER;
 	}
-	if (to->ifindex == 0)
+	/* An address outside; or its own, after a packet that the node sent in its name. */
+	if (to->ifindex == 0 || to->ifindex == skb->ifindex)
 		return PASS;
 	if (f->flags & FLOW_HOST) {
 		if (!flow_opened_by(f, from))

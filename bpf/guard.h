@@ -119,7 +119,8 @@ inline_always int ndp_is_honest(struct __sk_buff *skb, const struct packet *p)
 	case ICMP6_MLD2_REPORT:
 		return 1;
 	case ICMP6_NEIGHBOR_ADV:
-		if (bpf_skb_load_bytes(skb, p->l4 + 8, &target, sizeof(target)) < 0)
+		if (p->l4 + 8U + sizeof(target) > packet_end(skb, 0) ||
+		    bpf_skb_load_bytes(skb, p->l4 + 8, &target, sizeof(target)) < 0)
 			return 0;
 		return addr_is_link_local(&target) || addr_is_of(&target, skb->ifindex);
 	default:

@@ -294,6 +294,16 @@ inline_always __u32 parse_length(const struct __sk_buff *skb, __u32 off, __u32 t
 	return total - header;
 }
 
+/* packet_end() - Where the IP packet ends by its own header: behind it is padding. For the slow path; 0 if it cannot be read. */
+inline_always __u32 packet_end(struct __sk_buff *skb, int v4)
+{
+	__be16 len = 0;
+
+	if (bpf_skb_load_bytes(skb, ETH_HLEN + (v4 ? 2 : 4), &len, sizeof(len)) < 0)
+		return 0;
+	return ETH_HLEN + (v4 ? 0 : sizeof(struct ipv6hdr)) + bpf_ntohs(len);
+}
+
 inline_always int parse_ipv4(const struct __sk_buff *skb, struct packet *p, const __u8 *data,
                              const __u8 *end)
 {

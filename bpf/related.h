@@ -18,10 +18,13 @@ inline_always int in6_eq(const struct in6 *a, const struct in6 *b)
 /* The packet that an ICMP error quotes, read over the error itself. */
 inline_always int read_quoted(struct __sk_buff *skb, struct packet *p)
 {
-	__u32 off = p->l4 + 8U;
+	__u32 off = p->l4 + 8U, end = packet_end(skb, addr_is4(packet_dst(p)));
 
 	p->flags = 0;
-	return addr_is4(packet_dst(p)) ? parse_quoted4(skb, p, off) : parse_chain(skb, p, off, 1);
+	if (end <= off)
+		return PARSE_DROP;
+	return addr_is4(packet_dst(p)) ? parse_quoted4(skb, p, off, end - off)
+	                               : parse_chain(skb, p, off, end - off);
 }
 
 /* An ICMP error about nothing that we know: any other packet, which no port is in. Its addresses are read again. */

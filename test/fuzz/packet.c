@@ -361,10 +361,7 @@ static void try_frame(const struct step *s, uint8_t *frame, uint32_t len, uint32
 	                   memcmp(node.first, node.flows, sizeof(node.flows)) == 0,
 	           "%d, with %u linear bytes %d", whole.r, s->linear, part.r);
 
-	/* An ICMP error may quote its packet from there, and neighbour discovery have its target there: known, and the receiver's
-	 * kernel drops it. */
-	if (p.whole && trailer && !(s->way & 0x20) &&
-	    (p.proto == IPPROTO_TCP || p.proto == IPPROTO_UDP || p.proto == IPPROTO_SCTP_)) {
+	if (p.whole && trailer && !(s->way & 0x20)) {
 		memcpy(node.flows, node.before, sizeof(node.flows));
 		part = run(s, frame, len + trailer, len + trailer);
 		fuzz_check(outcome_eq(&whole, &part) &&
