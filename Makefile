@@ -443,7 +443,7 @@ $(B)/test/fuzz-replay: $(FUZZ_REPLAY) $(FUZZ_POLICY:%=$(B)/obj/%) $(LIBOBJ) $(MN
 # libFuzzer, ASan and UBSan; with our libmnl. Clang also complains of NULL + 0, which C2y allows. `make build/test/fuzz/NAME`, `make fuzz` for all.
 FUZZ_CC := clang
 FUZZ_CFLAGS := $(CFLAGS_BASE) -O1 -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined \
-	-fno-sanitize-recover=all -Wall -Wextra -Wno-unknown-warning-option -Wno-gnu-statement-expression
+	-fno-sanitize=pointer-overflow -fno-sanitize-recover=all -Wall -Wextra -Wno-unknown-warning-option -Wno-gnu-statement-expression
 FUZZ_OBJ := $(patsubst %.c,$(O)/obj/fuzz/%.o,$(filter-out plugin/main.c,$(SRC)) $(wildcard plugin/kernel/mnl/*.c) test/fuzz/sandbox.c) \
 	$(FUZZ_POLICY:%=$(O)/obj/fuzz/%)
 .PHONY: fuzz

@@ -282,14 +282,16 @@ static int positive(int error)
 static int error_of(const struct nlmsghdr *msg, const char **ret_text)
 {
 	const struct nlmsgerr *answer = mnl_nlmsg_get_payload(msg);
-	size_t fixed = sizeof(*answer);
+	size_t fixed = sizeof(*answer), len = mnl_nlmsg_get_payload_len(msg);
 
 	*ret_text = "";
-	if (mnl_nlmsg_get_payload_len(msg) < fixed)
+	if (len < fixed)
 		return EBADMSG;
+	/* Our request, or its beginning, stands before the text. */
 	if (!(msg->nlmsg_flags & NLM_F_CAPPED) && answer->msg.nlmsg_len > NLMSG_HDRLEN)
-		fixed += NLMSG_ALIGN(answer->msg.nlmsg_len) - NLMSG_HDRLEN;
-	*ret_text = failure_text(msg, fixed);
+		fixed += answer->msg.nlmsg_len - NLMSG_HDRLEN;
+	if (fixed < len)
+		*ret_text = failure_text(msg, fixed);
 	return positive(answer->error);
 }
 
@@ -489,7 +491,9 @@ void nl_attrs(const struct nlmsghdr *msg, size_t hdr_len, const struct nlattr *t
 {
 	size_t len = mnl_nlmsg_get_payload_len(msg), skip = NLMSG_ALIGN(hdr_len);
 
-	nl_attrs_raw(mnl_nlmsg_get_payload_offset(msg, hdr_len), len > skip ? len - skip : 0, table,
+	if (hdr_len > len) /* NLMSG_ALIGN() counts in 32 bits */
+		skip = len;
+	nl_attrs_raw(mnl_nlmsg_get_payload_offset(msg, skip), len > skip ? len - skip : 0, table,
 	             max);
 }
 

@@ -160,10 +160,12 @@ static int translate_one(struct select *s, const struct requirement *q, struct w
 		if (value != OTHER && numbers_add(all, value) < 0)
 			return -ENOMEM;
 	}
-	values = (struct numbers) { .v = all->v + ret->first, .n = all->n - ret->first };
-	if (values.n > 1)
+	ret->n = all->n - ret->first;
+	if (ret->n > 1) {
+		values = (struct numbers) { .v = all->v + ret->first, .n = ret->n };
 		numbers_sort(&values);
-	ret->n = values.n;
+		ret->n = values.n;
+	}
 	all->n = ret->first + ret->n;
 	return 0;
 }

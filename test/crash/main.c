@@ -38,7 +38,7 @@ struct slice {
 	unsigned int number, of;
 };
 
-static struct options opt = { .every = 1, .jobs = 4 };
+static struct options opt = { .every = 1, .jobs = 8 };
 static struct tally *tally;
 
 /* ---- a slice ------------------------------------------------------------------------------------- */
