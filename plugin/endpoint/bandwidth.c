@@ -2,8 +2,8 @@
 /*
  * bandwidth.c - shaping a pod's traffic: what is made for one host veth, and its removal
  *
- * Order: the ifb device first, the chain that leads to it last, and the other way round on the way back. So where there is a
- * chain there is a device, and a DEL that finds no device has nothing to do.
+ * Order: the ifb device first, the chain that leads to it last, and the other way round on the way back: packets that are led to a
+ * device that is gone are lost. Only a DEL that takes the link along marks the device before (see "Restoring").
  */
 #include "endpoint/bandwidth.h"
 
@@ -68,13 +68,16 @@ static int find_ifb(struct nl_sock *host, char names[IFB_NAMES][IFNAMSIZ], const
 static int remove_ifb(struct nl_sock *host, struct nl_sock *nft, const char *name, bool later,
                       struct err *e)
 {
-	int r = redirect_del(nft, name, e);
+	int r = later ? reaper_mark(host, name, e) : 0;
 
-	if (r == 0)
-		r = later ? reaper_mark(host, name, e) : reaper_remove(host, name, e);
+	if (r >= 0)
+		r = redirect_del(nft, name, e);
+	if (r >= 0 && !later)
+		r = reaper_remove(host, name, e);
 	return r < 0 ? r : 0;
 }
 
+/* 1 if there was a device, 0 or -errno. */
 static int remove_of(struct nl_sock *host, struct nl_sock *nft, const char *network,
                      const char *container_id, const char *ifname, bool later, struct err *e)
 {
@@ -85,15 +88,40 @@ static int remove_of(struct nl_sock *host, struct nl_sock *nft, const char *netw
 	ifb_names(network, container_id, ifname, names);
 	alias_text(network, container_id, ifname, owner);
 	r = find_ifb(host, names, owner, &ifb, e);
-	return r <= 0 ? r : remove_ifb(host, nft, ifb.name, later, e);
+	if (r <= 0)
+		return r;
+	r = remove_ifb(host, nft, ifb.name, later, e);
+	return r < 0 ? r : 1;
 }
 
 int bandwidth_remove(struct nl_sock *host, const char *network, const char *container_id,
                      const char *ifname, bool later, struct err *e)
 {
 	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
+	int r = remove_of(host, &nft, network, container_id, ifname, later, e);
 
-	return remove_of(host, &nft, network, container_id, ifname, later, e);
+	return r < 0 ? r : 0;
+}
+
+/* A chain whose device is gone, or that one who restores has just put back (see "Restoring"). Mostly there is none: so it asks. A
+ * device of the name is another interface's. */
+static int remove_chains(struct nl_sock *host, struct nl_sock *nft, const struct extra_record *rec,
+                         struct err *e)
+{
+	char names[IFB_NAMES][IFNAMSIZ];
+	int r = 0;
+
+	ifb_names(rec->network, rec->container_id, rec->ifname, names);
+	for (size_t i = 0; r >= 0 && i < IFB_NAMES; i++) {
+		r = link_exists(host, names[i], e);
+		if (r > 0)
+			continue;
+		if (r == 0)
+			r = redirect_has(nft, names[i], e);
+		if (r > 0)
+			r = redirect_del(nft, names[i], e);
+	}
+	return r;
 }
 
 /* A record that cannot be read leaves the device to the sweep, which knows it by its alias. */
@@ -101,6 +129,8 @@ int bandwidth_del_record(struct nl_sock *host, struct nl_sock *nft, const char *
                          struct err *e)
 {
 	struct extra_record r = { .n_ips = 0 };
+	bool egress;
+	int found;
 	int x = extra_record_exists(EXTRA_BANDWIDTH, name)
 	                ? extra_record_read(EXTRA_BANDWIDTH, name, &r, e)
 	                : -ENOENT;
@@ -111,11 +141,11 @@ int bandwidth_del_record(struct nl_sock *host, struct nl_sock *nft, const char *
 		return x;
 	if (x == -EBADMSG)
 		log_warn("%s", e->msg);
-	x = x == 0 && r.limits.egress.rate
-	            ? remove_of(host, nft, r.network, r.container_id, r.ifname, later, e)
-	            : 0;
-	if (x >= 0)
-		x = extra_record_delete(EXTRA_BANDWIDTH, name, e);
+	egress = x == 0 && r.limits.egress.rate;
+	found = egress ? remove_of(host, nft, r.network, r.container_id, r.ifname, later, e) : 0;
+	x = found < 0 ? found : extra_record_delete(EXTRA_BANDWIDTH, name, e);
+	if (x >= 0 && egress && !(found && later))
+		x = remove_chains(host, nft, &r, e);
 	return x < 0 ? x : 1;
 }
 
@@ -124,6 +154,17 @@ int bandwidth_forget(struct nl_sock *host, const char *ifb, struct err *e)
 	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
 
 	return remove_ifb(host, &nft, ifb, false, e);
+}
+
+bool bandwidth_owns(const struct extra_record *r, const char *ifb)
+{
+	char names[IFB_NAMES][IFNAMSIZ];
+
+	ifb_names(r->network, r->container_id, r->ifname, names);
+	for (size_t i = 0; i < IFB_NAMES; i++)
+		if (strcmp(ifb, names[i]) == 0)
+			return true;
+	return false;
 }
 
 /* Making */
@@ -323,12 +364,31 @@ int bandwidth_verify_record(const struct extra_record *r, struct err *e)
 	return x < 0 ? x : verify(&host, &r->limits, &w, &veth, e);
 }
 
-/* Restoring */
+/*
+ * Restoring
+ *
+ * Who restores has read a record whose DEL may be under way, and may put back what that DEL took out just before. So it looks again
+ * afterwards, and takes it out if the DEL has done one of two things in between, or before: put the ifb device into the reaper's group, or
+ * deleted the record. A DEL marks the device before it takes out what leads there, so whatever is put in behind that is seen; a
+ * DEL that only lifts the limits, with the link staying, removes the device after, and looks again itself (remove_chains()).
+ */
 
 struct restore {
 	struct nl_sock host;
 	int n;
 };
+
+/* Of the device: 1, 0 or -errno. */
+static int is_going(struct nl_sock *host, const struct extra_record *r, const char *name,
+                    struct err *e)
+{
+	struct link_info ifb = { 0 };
+	int x = link_get(host, 0, name, &ifb, e);
+
+	if (x < 0)
+		return x == -ENODEV ? 1 : x;
+	return ifb.group == REAPER_GROUP || !extra_record_exists(EXTRA_BANDWIDTH, r->name);
+}
 
 static int restore_one(const struct extra_record *r, void *arg, struct err *e)
 {
@@ -356,8 +416,8 @@ static int restore_one(const struct extra_record *r, void *arg, struct err *e)
 	if (x < 0)
 		return x;
 	restore->n++;
-	/* See extra_record.h; on DEL's side the chain goes with its device. */
-	return extra_record_exists(EXTRA_BANDWIDTH, r->name) ? 0 : redirect_del(&nft, ifb.name, e);
+	x = is_going(&restore->host, r, ifb.name, e);
+	return x <= 0 ? x : redirect_del(&nft, ifb.name, e);
 }
 
 int bandwidth_restore(struct err *e)

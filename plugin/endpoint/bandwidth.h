@@ -73,6 +73,9 @@ int bandwidth_del_record(struct nl_sock *host, struct nl_sock *nft, const char *
 /* bandwidth_forget() - Remove an ifb device by name, with what leads to it: GC. */
 int bandwidth_forget(struct nl_sock *host, const char *ifb, struct err *e);
 
+/* bandwidth_owns() - Is that the name of an ifb device that a record's attachment has, or may have? */
+bool bandwidth_owns(const struct extra_record *r, const char *ifb);
+
 /* bandwidth_verify() - Is a host veth shaped as configured? Complaints name what was expected and what was found. */
 int bandwidth_verify(struct nl_sock *host, const struct bandwidth_conf *conf,
                      const struct request *req, const struct link_info *veth, struct err *e);

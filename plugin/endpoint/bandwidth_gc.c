@@ -6,6 +6,7 @@
 
 #include "base/json.h"
 #include "endpoint/garbage.h"
+#include "kernel/redirect.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -164,6 +165,66 @@ static int sweep_devices(struct garbage_report *report, struct nl_sock *host, bo
 	return r < 0 ? r : 0;
 }
 
+/* Chains whose device is gone; those of one that stands go with that */
+
+struct chains {
+	struct nl_sock *host;
+	struct nl_sock nft;
+	struct garbage_names names;
+};
+
+static int collect_chain(const char *ifb, void *arg, struct err *e)
+{
+	struct chains *c = arg;
+	int there = strncmp(ifb, "bwp", 3) == 0 ? link_exists(c->host, ifb, e) : 1;
+
+	return there == 0 ? garbage_add(&c->names, ifb, e) : there < 0 ? there : 0;
+}
+
+static int clear_owned(const struct extra_record *r, void *arg, struct err *e)
+{
+	struct garbage_names *names = arg;
+	size_t n = 0;
+
+	(void)e;
+	for (size_t i = 0; i < names->n; i++)
+		if (!bandwidth_owns(r, names->v[i]))
+			memmove(names->v[n++], names->v[i], IFNAMSIZ);
+	names->n = n;
+	return 0;
+}
+
+static int remove_chains(struct garbage_report *report, struct chains *c, bool dry_run,
+                         struct err *e)
+{
+	char what[64];
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < c->names.n; i++) {
+		(void)snprintf(what, sizeof(what), "redirect to %s", c->names.v[i]);
+		garbage_tell(report, what, "no record has it");
+		if (!dry_run)
+			r = redirect_del(&c->nft, c->names.v[i], e);
+	}
+	return r;
+}
+
+/* Chains first, then records, as above. */
+static int sweep_chains(struct garbage_report *report, struct nl_sock *host, bool dry_run,
+                        struct err *e)
+{
+	struct chains c = { .host = host, .nft = { .fd = -1 } };
+	int r = redirect_each(&c.nft, collect_chain, &c, e);
+
+	if (r >= 0 && c.names.n > 0)
+		r = extra_record_each(EXTRA_BANDWIDTH, clear_owned, &c.names, e);
+	if (r >= 0)
+		r = remove_chains(report, &c, dry_run, e);
+	free(c.names.v);
+	nl_close(&c.nft);
+	return r;
+}
+
 int bandwidth_sweep(bool dry_run, gc_seen_fn seen, void *arg, struct err *e)
 {
 	_cleanup_nl_ struct nl_sock host = { .fd = -1 };
@@ -177,5 +238,7 @@ int bandwidth_sweep(bool dry_run, gc_seen_fn seen, void *arg, struct err *e)
 	free(dead.names.v);
 	if (r >= 0)
 		r = sweep_devices(&dead.report, &host, dry_run, e);
+	if (r >= 0)
+		r = sweep_chains(&dead.report, &host, dry_run, e);
 	return r < 0 ? r : dead.report.n;
 }

@@ -105,6 +105,37 @@ int redirect_del(struct nl_sock *nft, const char *ifb, struct err *e)
 	return r;
 }
 
+int redirect_has(struct nl_sock *nft, const char *ifb, struct err *e)
+{
+	struct err mine;
+	int r = nft->fd >= 0 ? 0 : nl_open(NETLINK_NETFILTER, nft, e);
+
+	if (r < 0)
+		return r == -EPROTONOSUPPORT ? 0 : r;
+	r = nft_has_chain(nft, TABLE->family, TABLE->name, ifb, &mine);
+	if (r == -EOPNOTSUPP) /* no nf_tables */
+		return 0;
+	if (r < 0)
+		*e = mine;
+	return r;
+}
+
+int redirect_each(struct nl_sock *nft, int (*fn)(const char *ifb, void *arg, struct err *e),
+                  void *arg, struct err *e)
+{
+	struct err mine;
+	int r = nft->fd >= 0 ? 0 : nl_open(NETLINK_NETFILTER, nft, e);
+
+	if (r < 0)
+		return r == -EPROTONOSUPPORT ? 0 : r;
+	r = nft_each_chain(nft, TABLE->family, TABLE->name, fn, arg, &mine);
+	if (r == -EOPNOTSUPP) /* no nf_tables */
+		return 0;
+	if (r < 0)
+		*e = mine;
+	return r;
+}
+
 struct target {
 	int ifindex;
 	bool set, forwards;

@@ -109,6 +109,117 @@ Test(net_bandwidth, del_from_nothing)
 	chained_close(&c);
 }
 
+/* ---- chains in the way, or without their device ---- */
+
+#define CHAINS "nft list ruleset 2> /dev/null | grep -c '^[[:space:]]*chain bwp'"
+
+static void expect_chains(const char *name, unsigned int expected)
+{
+	char line[64] = "";
+	FILE *f = popen(CHAINS, "r");
+
+	cr_assert(f && fgets(line, sizeof(line), f), "nft");
+	(void)pclose(f);
+	cr_assert_eq((unsigned int)atoi(line), expected, "%s: expected %u chains, found %s", name,
+	             expected, line);
+}
+
+/* The link may stay, and from Linux 6.16 on the chain stays without it. */
+Test(net_bandwidth, del_without_the_device)
+{
+	static const char *const damages[] = {
+		"ip link del $(ip -br link show type ifb | cut -d ' ' -f 1)",
+		"ip link del $(ip -br link show type ifb | cut -d ' ' -f 1); ip link del host0",
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(damages); i++) {
+		struct chained c;
+		struct result res;
+		struct err e = { 0 };
+
+		chained_open(&c);
+		add(&c, BOTH, &res);
+		expect_chains("ADD", 1);
+		cr_assert(system(damages[i]) == 0, "%s", damages[i]);
+		ok(bandwidth_del(&c.req, &e), &e);
+		expect_chains(damages[i], 0);
+		result_free(&res);
+		chained_close(&c);
+	}
+}
+
+static void count_seen(const char *what, const char *why, void *arg)
+{
+	unsigned int *n = arg;
+
+	cr_assert(strstr(what, "bwp0123456789ab") && strcmp(why, "no record has it") == 0,
+	          "found %s: %s", what, why);
+	++*n;
+}
+
+/* What a killed process left, beside a pod that lives. */
+Test(net_bandwidth, sweep_of_a_chain_without_its_device)
+{
+	struct chained c;
+	struct result res;
+	struct err e = { 0 };
+
+	chained_open(&c);
+	add(&c, BOTH, &res);
+	cr_assert(
+		system("nft 'add chain netdev cnida bwp0123456789ab { type filter hook ingress device "
+	               "host0 priority 1; }'") == 0,
+		"nft");
+	for (int dry_run = 1; dry_run >= 0; dry_run--) {
+		unsigned int told = 0;
+		int n = bandwidth_sweep(dry_run, count_seen, &told, &e);
+
+		cr_assert(n == 1 && told == 1, "%s: expected 1 told of, found %d, %u %s",
+		          dry_run ? "dry run" : "sweep", n, told, n < 0 ? e.msg : "");
+		expect_chains(dry_run ? "dry run" : "sweep", dry_run ? 2 : 1);
+	}
+	cr_assert_eq(bandwidth_sweep(false, NULL, NULL, &e), 0, "again: expected 0");
+	ok(bandwidth_check(&c.req, &e), &e);
+	/* Not one whose device is gone either, as long as there is a record: its DEL is to come. */
+	cr_assert(system("ip link del $(ip -br link show type ifb | cut -d ' ' -f 1)") == 0, "ip");
+	cr_assert_eq(bandwidth_sweep(false, NULL, NULL, &e), 0, "a record: expected 0");
+	ok(bandwidth_del(&c.req, &e), &e);
+	expect_chains("DEL", 0);
+	result_free(&res);
+	chained_close(&c);
+}
+
+/* Who restores puts nothing back for good of what a DEL has begun to take out. */
+Test(net_bandwidth, restore_during_a_del)
+{
+	static const struct {
+		const char *name, *command;
+		unsigned int left;
+	} rows[] = {
+		{ "no DEL", "true", 1 },
+		{ "device in the reaper's group",
+		  "ip link set $(ip -br link show type ifb | cut -d ' ' -f 1) group 0x636e6964",
+		  0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		struct chained c;
+		struct result res;
+		struct err e = { 0 };
+
+		chained_open(&c);
+		add(&c, BOTH, &res);
+		cr_assert(system("nft flush ruleset") == 0 && system(rows[i].command) == 0, "%s",
+		          rows[i].command);
+		cr_assert_eq(bandwidth_restore(&e), 1, "%s: expected 1, found %s", rows[i].name,
+		             e.msg);
+		expect_chains(rows[i].name, rows[i].left);
+		ok(bandwidth_del(&c.req, &e), &e);
+		result_free(&res);
+		chained_close(&c);
+	}
+}
+
 /* A second interface of the container has a device of its own, and each DEL takes its own. */
 Test(net_bandwidth, two_interfaces)
 {
