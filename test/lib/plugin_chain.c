@@ -75,6 +75,15 @@ void chain_plain(struct chain *c, const struct chain_site *site)
 	add_step(c, "bridge", bridge_keys(site, ""), false);
 }
 
+void chain_policy(struct chain *c, const struct chain_site *site, const char *backend)
+{
+	char *more = text_of(",\"ipMasq\":true,\"policy\":{\"backend\":\"%s\"}", backend);
+
+	begin(c, site);
+	add_step(c, "cnida", bridge_keys(site, more), false);
+	free(more);
+}
+
 void chain_free(struct chain *c)
 {
 	for (size_t i = 0; i < c->n; i++)

@@ -35,10 +35,12 @@ struct chain_site {
 /* chain_four() - bridge (gateway, ipMasq, host-local), portmap, firewall, bandwidth: four plugins.
  * chain_one() - all of that in one plugin, type cnida.
  * chain_plain() - only the first of the four, without ipMasq.
+ * chain_policy() - type cnida: the first of the four, and network policy by @backend (or "none").
  * Free with chain_free(). No memory ends the program. */
 void chain_four(struct chain *c, const struct chain_site *site);
 void chain_one(struct chain *c, const struct chain_site *site);
 void chain_plain(struct chain *c, const struct chain_site *site);
+void chain_policy(struct chain *c, const struct chain_site *site, const char *backend);
 void chain_free(struct chain *c);
 
 /* chain_runtime() - A runtimeConfig for them: the pod's TCP port 80 at a port of the node, 100 Mbit/s each way; in the

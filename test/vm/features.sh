@@ -194,7 +194,7 @@ if sys.argv[1] == "serve":
         c.sendall((sys.argv[2] + " " + peer[0]).encode())
         c.close()
 s = new()
-s.settimeout(float(sys.argv[4]) if len(sys.argv) > 4 else 3)
+s.settimeout(float(sys.argv[4]) if len(sys.argv) > 4 else 10) # a lost INIT is sent again after 3 s
 try:
     s.connect((sys.argv[2], int(sys.argv[3])))
     print(s.recv(100).decode())
