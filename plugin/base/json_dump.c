@@ -90,8 +90,8 @@ static size_t plain_run(const char *s, size_t len)
 {
 	size_t i = 0;
 
-	while (i < len && (unsigned char)s[i] >= ' ' && (unsigned char)s[i] < 0x80 &&
-	       s[i] != '"' && s[i] != '\\' && s[i] != '<' && s[i] != '>' && s[i] != '&')
+	while (i < len && (unsigned char)s[i] >= ' ' && (unsigned char)s[i] < 0x80 && s[i] != '"' &&
+	       s[i] != '\\' && s[i] != '<' && s[i] != '>' && s[i] != '&')
 		i++;
 	return i;
 }
@@ -193,8 +193,7 @@ static void dump_integer(struct text *t, json_int_t v)
 
 	if (v < 0)
 		put(t, "-", 1);
-	put(t, text,
-	    (size_t)(digits_decimal(text, v < 0 ? 0 - (uint64_t)v : (uint64_t)v) - text));
+	put(t, text, (size_t)(digits_decimal(text, v < 0 ? 0 - (uint64_t)v : (uint64_t)v) - text));
 }
 
 static void dump_member(struct text *t, const char *key, const json_t *value, bool first,
