@@ -53,15 +53,16 @@ static int take_out(struct nl_sock *host, struct nl_sock *nft, const struct reco
                     struct err *e)
 {
 	struct err this;
-	int first = 0;
+	int first = 0, closed = reaper_mark(host, r->name, e);
 
+	if (closed < 0)
+		return closed;
 	keep_first(&first, portmap_del_record(nft, r->name, &this), e, &this);
 	keep_first(&first, firewall_del_record(nft, r->name, &this), e, &this);
 	keep_first(&first, bandwidth_del_record(host, nft, r->name, true, &this), e, &this);
 	if (*r->policy)
 		keep_first(&first, policy_leave(host, r, &this), e, &this);
 	keep_first(&first, elements_del(nft, r, &this), e, &this);
-	keep_first(&first, reaper_mark(host, r->name, &this), e, &this);
 	return first;
 }
 
@@ -230,14 +231,18 @@ static int detach_traces(struct nl_sock *host, struct nl_sock *nft, const struct
 	struct traces t = { .host_link = "" };
 	struct record *rec = &t.rec;
 	struct err this;
-	int first = 0;
+	int first = 0, r;
 
 	describe(req, conf, rec);
+	r = find_host_link(host, req, &t, e);
+	if (r == 0 && *t.host_link)
+		r = reaper_mark(host, t.host_link, e);
+	if (r < 0)
+		return r;
 	keep_first(&first, policy_leave(host, rec, &this), e, &this);
 	keep_first(&first, elements_del(nft, rec, &this), e, &this);
 	if (strcmp(req->type, "cnida") == 0)
 		keep_first(&first, forget_capabilities(host, nft, rec, &this), e, &this);
-	keep_first(&first, find_host_link(host, req, &t, &this), e, &this);
 	if (*t.host_link)
 		keep_first(&first, reaper_remove(host, t.host_link, &this), e, &this);
 	keep_first(&first, reaper_remove(host, rec->name, &this), e, &this);
@@ -247,24 +252,21 @@ static int detach_traces(struct nl_sock *host, struct nl_sock *nft, const struct
 	return first;
 }
 
-/* What the record says. 1 if its link was there. */
+/* What the record says; its link, if there is one, is marked. */
 static int detach_recorded(struct nl_sock *host, struct nl_sock *nft, int *arrival,
                            const struct record *rec, struct err *e)
 {
 	struct err this;
-	int first = 0, r;
+	int first = 0;
 
 	if (*rec->policy)
 		keep_first(&first, policy_leave(host, rec, &this), e, &this);
 	keep_first(&first, elements_del(nft, rec, &this), e, &this);
-	r = reaper_mark(host, rec->name, &this);
-	keep_first(&first, r, e, &this);
 	if (*arrival >= 0)
 		(void)close(take_fd(arrival));
-	if (r >= 0)
-		keep_first(&first, reaper_run(host, &this), e, &this);
+	keep_first(&first, reaper_run(host, &this), e, &this);
 	keep_first(&first, policy_gone(host, rec, &this), e, &this);
-	return first < 0 ? first : r;
+	return first;
 }
 
 static int detach_with(struct nl_sock *host, struct nl_sock *nft, const struct request *req,
@@ -273,15 +275,18 @@ static int detach_with(struct nl_sock *host, struct nl_sock *nft, const struct r
 	_cleanup_close_ int arrival = reaper_arrive();
 	char name[IFNAMSIZ];
 	struct record rec;
-	int r, known, limits = 0;
+	int r, known, marked, limits = 0;
 
 	record_name(req->network, req->container_id, req->ifname, name);
 	known = record_read(name, &rec, e);
 	/* It may be there: without its content something would be left for ever. */
 	if (known < 0 && known != -ENOENT && known != -EBADMSG)
 		return known;
+	/* First of all: what is taken out below also says what the pod may not do. */
+	r = marked = reaper_mark(host, name, e);
 	/* Type cnida's; in a chain, type portmap has taken its own back before us. */
-	r = portmap_del_record(nft, name, e);
+	if (r >= 0)
+		r = portmap_del_record(nft, name, e);
 	if (r >= 0)
 		r = firewall_del_record(nft, name, e);
 	if (r >= 0)
@@ -290,9 +295,9 @@ static int detach_with(struct nl_sock *host, struct nl_sock *nft, const struct r
 		r = known == 0 ? detach_recorded(host, nft, &arrival, &rec, e) : 0;
 	if (arrival >= 0)
 		(void)close(take_fd(&arrival));
-	if (r == 0 && limits > 0) /* no link of the pod's took its ifb device along */
+	if (r >= 0 && limits > 0 && !marked) /* no link of the pod's took its ifb device along */
 		r = reaper_run(host, e);
-	if (r == 0)
+	if (r >= 0 && (known < 0 || !marked))
 		r = detach_traces(host, nft, req, conf, e);
 	if (r >= 0 && *conf->ipam_type)
 		r = ipam_del(req, conf->ipam_type, e);

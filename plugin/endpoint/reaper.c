@@ -53,7 +53,7 @@ int reaper_mark(struct nl_sock *host, const char *name, struct err *e)
 	int r;
 
 	nl_batch_init(&b);
-	link_set_group_msg(&b, name, REAPER_GROUP);
+	link_retire_msg(&b, name, REAPER_GROUP);
 	r = nl_do(host, &b, e);
 	if (r == -ENODEV)
 		return 0;

@@ -15,6 +15,10 @@
  * nobody is. A DEL that dies gives its lock back by that, one that is stopped is waited for 100 ms at most, and
  * without the lock everything works as well, only slower.
  *
+ * The mark comes first of all that a DEL does, and also puts the link down (0.1 ms: the long wait is for removing it). What a
+ * DEL takes out of tables afterwards is, for some tables, what kept the pod from sending and receiving: a policy's sets, the
+ * source check, an isolating firewall.
+ *
  * A link whose DEL was killed in between stays in the group and goes with the next one.
  */
 #ifndef CNIDA_ENDPOINT_REAPER_H
@@ -34,7 +38,7 @@ int reaper_arrive(void);
  * 0 if it was not, or -errno. */
 int reaper_remove(struct nl_sock *host, const char *name, struct err *e);
 
-/* reaper_mark() - Only put a link into the group; 1, 0 and -errno as above. reaper_run() - Remove the group: 0 or -errno. For
+/* reaper_mark() - Only put a link down (nothing reaches the pod or leaves it from here) and into the group; 1, 0 and -errno as above. reaper_run() - Remove the group: 0 or -errno. For
  * many at once. */
 int reaper_mark(struct nl_sock *host, const char *name, struct err *e);
 int reaper_run(struct nl_sock *host, struct err *e);

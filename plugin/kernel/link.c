@@ -244,6 +244,12 @@ void link_set_group_msg(struct nl_batch *b, const char *name, uint32_t group)
 	nl_put_u32(b, IFLA_GROUP, group);
 }
 
+void link_retire_msg(struct nl_batch *b, const char *name, uint32_t group)
+{
+	begin_set(b, 0, name, 0, IFF_UP, "put the link down and set its group");
+	nl_put_u32(b, IFLA_GROUP, group);
+}
+
 /* Deleting */
 
 /* Send one RTM_DELLINK; "there is none" is for the caller to judge and leaves @e alone. */

@@ -300,17 +300,27 @@ __attribute__((noreturn)) static void child(const struct plugin_call *call, char
 	_exit(127);
 }
 
+/* On a busy machine the timer may be faster. */
+static bool stops(pid_t pid)
+{
+	pid_t found;
+	int status;
+
+	do
+		found = waitpid(pid, &status, __WALL);
+	while (found < 0 && errno == EINTR);
+	return found == pid && WIFSTOPPED(status);
+}
+
 /* Up to the stop that tells of its execve(2). */
 static int start(pid_t pid)
 {
 	static const long options = PTRACE_O_EXITKILL | PTRACE_O_TRACEEXEC | PTRACE_O_TRACESYSGOOD;
-	int status;
 
-	if (waitpid(pid, &status, __WALL) != pid || !WIFSTOPPED(status) ||
-	    ptrace(PTRACE_SETOPTIONS, pid, NULL, (void *)options) < 0 ||
+	if (!stops(pid) || ptrace(PTRACE_SETOPTIONS, pid, NULL, (void *)options) < 0 ||
 	    ptrace(PTRACE_CONT, pid, NULL, NULL) < 0)
 		return -ECHILD;
-	if (waitpid(pid, &status, __WALL) != pid || !WIFSTOPPED(status))
+	if (!stops(pid))
 		return -ENOEXEC;
 	return ptrace(PTRACE_SYSCALL, pid, NULL, NULL) < 0 ? -errno : 0;
 }

@@ -3,7 +3,8 @@
  * probe.c - which ports of a pod does another one reach?
  *
  * Nothing waits for packets that are not to arrive: the one that must arrive is sent last and takes the same way, so
- * whatever was to arrive has done so before it. A batch that nothing is seen of is sent again.
+ * whatever was to arrive has done so before it. The same way begins with the same CPU: each has a queue of its own for what
+ * came through a veth, and on a busy machine one of them may be far behind another. A batch that nothing is seen of is sent again.
  */
 #include "test/crash/node.h"
 
@@ -49,6 +50,19 @@ static void open_senders(const struct node *n, int ret[static 2])
 	ret[1] = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (setns(n->netns, CLONE_NEWNET) < 0 || ret[0] < 0 || ret[1] < 0)
 		die("sender");
+}
+
+/* The caller stays where it is: *ret_before is what it may use else. */
+static void stay_on_cpu(cpu_set_t *ret_before)
+{
+	cpu_set_t here;
+	int cpu = sched_getcpu();
+
+	CPU_ZERO(&here);
+	CPU_SET((size_t)cpu, &here);
+	if (cpu < 0 || sched_getaffinity(0, sizeof(*ret_before), ret_before) < 0 ||
+	    sched_setaffinity(0, sizeof(here), &here) < 0)
+		die("one CPU");
 }
 
 /* One that cannot be sent (no route yet, refused) does not arrive. */
@@ -98,9 +112,11 @@ unsigned int probe(struct node *n, enum pod_name to)
 	const long start = now_ms();
 	struct pollfd wait = { .fd = p->rx[PROBE_ALWAYS], .events = POLLIN };
 	unsigned int seen = 0;
+	cpu_set_t before;
 	int fd[2];
 
 	n->round++;
+	stay_on_cpu(&before);
 	open_senders(n, fd);
 	do {
 		const long sent = now_ms();
@@ -115,6 +131,8 @@ unsigned int probe(struct node *n, enum pod_name to)
 	} while ((seen & all) != all && now_ms() - start < PROBE_PATIENCE_MS);
 	close(fd[0]);
 	close(fd[1]);
+	if (sched_setaffinity(0, sizeof(before), &before) < 0)
+		die("all CPUs");
 	/* Whatever stood before the last one in another socket's queue. */
 	return seen | receive(n, p);
 }

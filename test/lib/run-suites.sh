@@ -202,6 +202,8 @@ elif [ -x "$build/test/cni-conformance" ]; then
 fi
 for backend in $policy_backends; do
 	policy "policy-$backend" policy-matrix --backend "$backend" test/policy/cases/e2e test/policy/cases/own
+done
+for backend in ebpf nftables; do
 	policy "policy-$backend-leak" policy-leak --backend "$backend" --flips 100
 done
 # Every 211th case, others each day; long-crash is all of them.

@@ -117,8 +117,6 @@ int run_program(const char *in, const char *const argv[], char **ret_said);
 
 /* topology_enter() - Move the caller into a namespace, by descriptor. Cheap if it is there already. */
 void topology_enter(int netns);
-/* topology_enter_thread() - the same for a thread other than the main one. */
-void topology_enter_thread(int netns);
 
 /* now_ms() - Monotonic. */
 double now_ms(void);

@@ -110,12 +110,6 @@ void topology_enter(int netns)
 	here = netns;
 }
 
-void topology_enter_thread(int netns)
-{
-	if (setns(netns, CLONE_NEWNET) < 0)
-		broken("setns: %s", strerror(errno));
-}
-
 void write_sysctl(const char *path, const char *value)
 {
 	int fd = open(path, O_WRONLY | O_CLOEXEC);

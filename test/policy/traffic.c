@@ -112,8 +112,7 @@ static void *send_stream(void *arg)
 	const socklen_t len = to->sa.sa_family == AF_INET6 ? sizeof(to->v6) : sizeof(to->v4);
 	int fd = s->fd;
 
-	/* A thread has its own namespace: sockets that it opens lie where the stream is to come from. */
-	topology_enter_thread(s->conf.netns);
+	/* Sockets lie in the namespace that the thread was started in, whatever ours enters or closes meanwhile. */
 	while (!atomic_load(&s->t->stop_streams)) {
 		if (s->conf.new_flow)
 			fd = udp_socket(to->sa.sa_family);
