@@ -10,6 +10,7 @@
 #include "endpoint/ipam.h"
 #include "endpoint/policy_nft.h"
 #include "endpoint/policy_node.h"
+#include "endpoint/reaper.h"
 #include "kernel/link.h"
 
 #include <errno.h>
@@ -208,12 +209,12 @@ static int put_in_nftables(struct attachment *a, const struct entry *n, const st
 	if (is_nftables(n)) {
 		r = a->conf.mode == MODE_BRIDGE ? policy_nft_bridge(&a->host, a->bridge.ifindex, e)
 		                                : 0;
-		return r < 0 ? r : policy_nft_enter(POLICY_FORWARD, &pod, e);
+		return r < 0 ? r : policy_nft_enter(POLICY_FORWARD, &pod, &n->verdicts.cells, e);
 	}
 	r = datapath_get_control(&n->d, &control, e);
 	if (r < 0 || !(control.flags & CONTROL_DEFER))
 		return r < 0 ? r : 1;
-	return policy_nft_enter(POLICY_AFTER_DNAT, &pod, e);
+	return policy_nft_enter(POLICY_AFTER_DNAT, &pod, &n->verdicts.cells, e);
 }
 
 static int enter_opened(struct attachment *a, struct entry *n, struct err *e)
@@ -318,7 +319,10 @@ void policy_undo(struct attachment *a)
 {
 	struct err e;
 
-	if (a->judged && policy_leave(&a->host, &a->rec, &e) < 0)
+	if (!a->judged)
+		return;
+	/* Closed before that goes which judges it. */
+	if (reaper_mark(&a->host, a->rec.name, &e) < 0 || policy_leave(&a->host, &a->rec, &e) < 0)
 		log_warn("%s: endpoints of a failed ADD stay: %s", a->rec.name, e.msg);
 }
 
@@ -423,11 +427,11 @@ static int check_nftables(const struct entry *n, struct nl_sock *host, const str
 	int x;
 
 	if (is_nftables(n))
-		return policy_nft_check(POLICY_FORWARD, host, &pod, e);
+		return policy_nft_check(POLICY_FORWARD, host, &pod, &n->verdicts.cells, e);
 	x = datapath_get_control(&n->d, &control, e);
 	if (x < 0 || !(control.flags & CONTROL_DEFER))
 		return x;
-	return policy_nft_check(POLICY_AFTER_DNAT, host, &pod, e);
+	return policy_nft_check(POLICY_AFTER_DNAT, host, &pod, &n->verdicts.cells, e);
 }
 
 static int check_entry(const struct entry *n, struct nl_sock *host, const struct record *r,

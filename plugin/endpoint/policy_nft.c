@@ -8,6 +8,7 @@
 #include "base/log.h"
 #include "bpf/abi.h"
 #include "endpoint/check.h"
+#include "endpoint/policy_nft_cells.h"
 #include "kernel/link.h"
 #include "kernel/rule.h"
 
@@ -121,21 +122,21 @@ static bool is_claimed(const struct filling *f, const struct ip_addr *addr)
 	return bsearch(&key, f->claims, f->n_claims, sizeof(key), find_address) != NULL;
 }
 
-static void fill_cells(struct filling *f)
+/* Of the sets that the pods have. */
+static int fill_cells(struct filling *f, size_t n_pods, struct err *e)
 {
-	const struct tables *t = f->t;
+	const struct cells cells = tables_cells(f->t);
+	struct policy_nft_cells c;
+	int r = policy_nft_cells_init(&c, &cells, 2 * n_pods, e);
 
-	/* List 0 is nobody's: a key that was not filled in finds nothing. */
-	for (size_t i = 0; i < t->n_lists; i++) {
-		const struct port_range *r = t->ranges + t->lists[i].first;
-
-		for (uint32_t k = 0; k < t->lists[i].n; k++)
-			policy_fill_ports(&f->fill, (uint32_t)i + 1, r[k].proto, r[k].first,
-			                  r[k].last);
+	for (size_t i = 0; r == 0 && i < n_pods; i++) {
+		policy_nft_cells_add(&c, f->pods[i].verdict.set[INGRESS]);
+		policy_nft_cells_add(&c, f->pods[i].verdict.set[EGRESS]);
 	}
-	for (size_t i = 0; i < t->n_cells; i++)
-		policy_fill_cell(&f->fill, t->cells[i].set, t->cells[i].class,
-		                 t->cells[i].ports + 1);
+	if (r == 0)
+		policy_nft_cells_fill(&c, &f->fill);
+	policy_nft_cells_free(&c);
+	return r;
 }
 
 static void fill_blocks(struct filling *f, int family)
@@ -248,7 +249,9 @@ static int fill(struct policy_nft *n, struct filling *f, struct nl_sock *route, 
 		return r;
 	policy_fill_begin(&f->fill, &n->nft, n->place, n->side, false);
 	policy_fill_empty(&f->fill);
-	fill_cells(f);
+	r = fill_cells(f, n_pods, e);
+	if (r < 0)
+		return r;
 	fill_blocks(f, 0);
 	fill_blocks(f, 1);
 	fill_pods(f);
@@ -363,17 +366,44 @@ int policy_nft_bridge(struct nl_sock *route, int ifindex, struct err *e)
 	return ruleset_policy_bridge(route, ifindex, e);
 }
 
-int policy_nft_enter(enum policy_place place, const struct policy_nft_pod *pod, struct err *e)
+static void fill_allowed(struct policy_fill *f, const void *arg)
+{
+	struct policy_nft_cells c = *(const struct policy_nft_cells *)arg;
+
+	policy_nft_cells_fill(&c, f);
+}
+
+/* What its sets allow too, if this is the first pod that has them. */
+static int put_pod(struct nl_sock *nft, enum policy_place place, unsigned int side,
+                   const struct policy_nft_pod *pod, const struct cells *cells, struct err *e)
+{
+	const struct policy_pod p = rule_pod(pod);
+	struct policy_nft_cells c;
+	const struct policy_allowed allowed = { fill_allowed, &c };
+	int r = policy_nft_cells_init(&c, cells, ARRAY_SIZE(pod->verdict.set), e);
+
+	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(pod->verdict.set); i++) {
+		r = policy_nft_cells_there(cells, nft, side, pod->verdict.set[i], e);
+		if (r == 0)
+			policy_nft_cells_add(&c, pod->verdict.set[i]);
+	}
+	if (r >= 0)
+		r = ruleset_policy_put_pod(nft, place, side, &p, c.n_sets ? &allowed : NULL, e);
+	policy_nft_cells_free(&c);
+	return r;
+}
+
+int policy_nft_enter(enum policy_place place, const struct policy_nft_pod *pod,
+                     const struct cells *cells, struct err *e)
 {
 	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
-	const struct policy_pod p = rule_pod(pod);
 	int r = nl_open(NETLINK_NETFILTER, &nft, e);
 
 	if (r == 0)
 		r = ruleset_policy_side(&nft, place, e);
 	if (r < 0 || r == 2)
 		return r < 0 ? r : 0;
-	r = ruleset_policy_put_pod(&nft, place, (unsigned int)r, &p, e);
+	r = put_pod(&nft, place, (unsigned int)r, pod, cells, e);
 	if (r == -ENOENT)
 		return 0;
 	return r < 0 ? r : 1;
@@ -420,12 +450,23 @@ static int check_tables(struct nl_sock *nft, enum policy_place place, struct nl_
 	return r < 0 ? r : 0;
 }
 
+/* The pod, and what its sets allow. 1, 0 or -errno */
+static int has_pod(struct nl_sock *nft, enum policy_place place, unsigned int side,
+                   const struct policy_nft_pod *pod, const struct cells *cells, struct err *e)
+{
+	const struct policy_pod p = rule_pod(pod);
+	const char *missing;
+	int r = ruleset_policy_has_pod(nft, place, side, &p, &missing, e);
+
+	for (size_t i = 0; r > 0 && i < ARRAY_SIZE(pod->verdict.set); i++)
+		r = policy_nft_cells_there(cells, nft, side, pod->verdict.set[i], e);
+	return r;
+}
+
 int policy_nft_check(enum policy_place place, struct nl_sock *route,
-                     const struct policy_nft_pod *pod, struct err *e)
+                     const struct policy_nft_pod *pod, const struct cells *cells, struct err *e)
 {
 	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
-	const struct policy_pod p = rule_pod(pod);
-	const char *missing = "";
 	int r = nl_open(NETLINK_NETFILTER, &nft, e);
 
 	if (r == 0)
@@ -435,7 +476,7 @@ int policy_nft_check(enum policy_place place, struct nl_sock *route,
 	if (r == 2)
 		return check_failed(e, "table inet " POLICY_TABLE, "a policy in force", "none");
 	if (r >= 0)
-		r = ruleset_policy_has_pod(&nft, place, (unsigned int)r, &p, &missing, e);
+		r = has_pod(&nft, place, (unsigned int)r, pod, cells, e);
 	if (r == 0)
 		return check_failed(e, pod->port, "the verdict of the policy in force in nftables",
 		                    "another or none");

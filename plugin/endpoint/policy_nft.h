@@ -74,9 +74,10 @@ void policy_nft_close(struct policy_nft *n);
 /* policy_nft_bridge() - The bridge's frames pass through the rules for IP. -EOPNOTSUPP with what is to be loaded if the kernel cannot. */
 int policy_nft_bridge(struct nl_sock *route, int ifindex, struct err *e);
 
-/* policy_nft_enter() - ADD: from here packets of and to the pod are judged. One transaction. 1; 0 if nothing is in force (load the policy
- * first); or -errno. */
-int policy_nft_enter(enum policy_place place, const struct policy_nft_pod *pod, struct err *e);
+/* policy_nft_enter() - ADD: from here packets of and to the pod are judged. One transaction, also if it brings what its sets allow, of @cells
+ * (policy_nft_cells.h), unless that is large. 1; 0 if nothing is in force (load the policy first); or -errno. */
+int policy_nft_enter(enum policy_place place, const struct policy_nft_pod *pod,
+                     const struct cells *cells, struct err *e);
 /* policy_nft_leave() - DEL, and once more when the record is gone. 0 also if there is nothing.
  * @nft:	as for elements_del() */
 int policy_nft_leave(struct nl_sock *nft, const struct record *r, struct err *e);
@@ -84,7 +85,7 @@ int policy_nft_leave(struct nl_sock *nft, const struct record *r, struct err *e)
 int policy_nft_change_mac(const struct record *r, const uint8_t old[static 6], struct err *e);
 /* policy_nft_check() - In force, complete, and the pod judged as it should be? 0, or -errno with what is wrong. */
 int policy_nft_check(enum policy_place place, struct nl_sock *route,
-                     const struct policy_nft_pod *pod, struct err *e);
+                     const struct policy_nft_pod *pod, const struct cells *cells, struct err *e);
 /* policy_nft_sweep() - Pods whose link is gone: removed, unless @dry_run. Returns how many, or -errno. */
 int policy_nft_sweep(struct nl_sock *route, bool dry_run, gc_seen_fn seen, void *arg,
                      struct err *e);

@@ -22,6 +22,10 @@
  *	cells { set . class : list }	which ports the set allows that class
  *	ports { list . protocols . ports }
  *
+ * Only sets that pods of this node have need their cells and lists; they may stay when the last of those pods goes. A cell that is not
+ * there allows nothing, so they come before the pod, or with it, and the first cell of a set after all others and their ports: where it
+ * is, all of them are (ruleset_policy_list() asks for it).
+ *
  * Addresses are in network order; ids are the kernel's own (they are compared only).
  */
 #ifndef CNIDA_KERNEL_RULESET_POLICY_H
@@ -122,10 +126,17 @@ int policy_fill_end(struct policy_fill *f, struct err *e);
 
 /* ---- one pod ---- */
 
-/* ruleset_policy_put_pod() - Into one side, in place of whatever is there about its addresses. One transaction if there is nothing.
- * -ENOENT WITHOUT filling @e: the tables are not there. */
+/* What its sets allow, which is to be there before the pod is: policy_fill_ports() and policy_fill_cell(). Called for each attempt. */
+struct policy_allowed {
+	void (*fill)(struct policy_fill *f, const void *arg);
+	const void *arg;
+};
+
+/* ruleset_policy_put_pod() - Into one side, in place of whatever is there about its addresses. One transaction if there is nothing, and no
+ * more in @allowed (NULL: all of it is there) than fits. -ENOENT WITHOUT filling @e: the tables are not there. */
 int ruleset_policy_put_pod(struct nl_sock *s, enum policy_place place, unsigned int side,
-                           const struct policy_pod *pod, struct err *e);
+                           const struct policy_pod *pod, const struct policy_allowed *allowed,
+                           struct err *e);
 /* ruleset_policy_take_pod() - Out of both sides, whatever is there about its addresses, if the owner is this one (NULL: whoever). 1 if something was there,
  * 0, or -errno. */
 int ruleset_policy_take_pod(struct nl_sock *s, enum policy_place place,

@@ -55,6 +55,13 @@ int policy_fill_end(struct policy_fill *f, struct err *e)
 	return f->r;
 }
 
+void policy_fill_whole(struct policy_fill *f, size_t n)
+{
+	if (f->nl.len + n * ELEM_ROOM + END_ROOM > NL_BATCH_SIZE || f->nl.n + n + 1 > NL_BATCH_MAX)
+		transmit(f);
+	f->whole = true;
+}
+
 /* A message that changes a set: the same as the one before, if it is of the same kind. */
 static void open_list(struct policy_fill *f, const struct nft_table *t, const struct nft_set *set,
                       uint16_t msg, uint16_t flags, const char *what)

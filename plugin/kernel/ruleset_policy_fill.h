@@ -29,6 +29,8 @@ void policy_self_key(const struct ip_addr *a, uint8_t ret[static 32]);
  * among the pods of this node, whose comment is the owner. */
 size_t policy_things(const struct policy_fill *f, const struct policy_pod *pod, size_t i,
                      bool guard, struct thing ret[static THINGS_MAX]);
+/* policy_fill_whole() - From here one transaction or none, with room for @n things; what was filled before may go first. */
+void policy_fill_whole(struct policy_fill *f, size_t n);
 /* policy_fill_put(), policy_fill_take() - Put one in; take one out, which must be there. */
 void policy_fill_put(struct policy_fill *f, const struct thing *x, const char *owner);
 void policy_fill_take(struct policy_fill *f, const struct thing *x);

@@ -138,14 +138,24 @@ int ruleset_policy_take_pod(struct nl_sock *s, enum policy_place place,
 	return r < 0 ? r : 0;
 }
 
+static void begin_pod(struct policy_fill *f, struct nl_sock *s, enum policy_place place,
+                      unsigned int side, const struct policy_allowed *allowed, size_t n_things)
+{
+	policy_fill_begin(f, s, place, side, false);
+	if (allowed)
+		allowed->fill(f, allowed->arg);
+	policy_fill_whole(f, n_things);
+}
+
 /* EEXIST: a peer of another node had the address, or an owner that is gone. */
 static int replace_pod(struct nl_sock *s, enum policy_place place, unsigned int side,
-                       const struct policy_pod *pod, struct err *e)
+                       const struct policy_pod *pod, const struct policy_allowed *allowed,
+                       struct err *e)
 {
 	_uninitialized_ struct policy_fill f;
 	int r = 0;
 
-	policy_fill_begin(&f, s, place, side, true);
+	begin_pod(&f, s, place, side, allowed, 2 * pod->n_ips * THINGS_MAX);
 	for (size_t i = 0; r >= 0 && i < pod->n_ips; i++)
 		r = take_what_is_there(&f, pod, i, true, e);
 	if (r < 0)
@@ -155,17 +165,18 @@ static int replace_pod(struct nl_sock *s, enum policy_place place, unsigned int 
 }
 
 int ruleset_policy_put_pod(struct nl_sock *s, enum policy_place place, unsigned int side,
-                           const struct policy_pod *pod, struct err *e)
+                           const struct policy_pod *pod, const struct policy_allowed *allowed,
+                           struct err *e)
 {
 	_uninitialized_ struct policy_fill f;
 	struct err mine;
 	int r;
 
-	policy_fill_begin(&f, s, place, side, true);
+	begin_pod(&f, s, place, side, allowed, pod->n_ips * THINGS_MAX);
 	policy_fill_pod(&f, pod, true);
 	r = policy_fill_end(&f, &mine);
 	if (r == -EEXIST)
-		r = replace_pod(s, place, side, pod, &mine);
+		r = replace_pod(s, place, side, pod, allowed, &mine);
 	if (r < 0 && r != -ENOENT)
 		*e = mine;
 	return r;

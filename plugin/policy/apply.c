@@ -430,14 +430,11 @@ static int prepare(struct run *run, struct err *e)
 }
 
 /* The snapshot as it was, when what it belongs to could not be put in force. */
-static void restore_snapshot(const struct snapshot *old)
+static void restore_snapshot(const char *old, size_t size)
 {
-	uint8_t digest[SHA512_SIZE];
 	struct err e;
-	int r = old->file ? snapshot_write(old->text, old->len, old->applied, digest, &e)
-	                  : snapshot_remove(&e);
 
-	if (r < 0)
+	if (snapshot_put_back(old, size, &e) < 0)
 		log_error("%s", e.msg);
 }
 
@@ -478,21 +475,20 @@ static int finish(struct run *run, struct err *e)
 static int commit(struct run *run, struct err *e)
 {
 	struct apply_request *rq = run->rq;
-	struct snapshot old = { 0 };
-	struct err ignored;
+	_cleanup_free_ char *old = NULL;
+	size_t old_size = 0;
 	int r = 0;
 
 	if (rq->text) {
 		/* A damaged one is replaced, which is what it takes to be rid of it. */
-		(void)snapshot_read(&old, &ignored);
+		old = snapshot_keep(&old_size);
 		r = snapshot_write(rq->text, rq->len, rq->applied, rq->digest, e);
 	}
 	if (r == 0 && run->res->loaded) {
 		r = put_in_force(run, e);
 		if (r < 0 && rq->text)
-			restore_snapshot(&old);
+			restore_snapshot(old, old_size);
 	}
-	snapshot_free(&old);
 	if (r < 0) {
 		take_back(run);
 		return r;

@@ -12,25 +12,84 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Texts came from JSON, so they are UTF-8. */
-static void put_string(FILE *f, const char *text)
-{
-	(void)fputc('"', f);
-	for (; *text; text++) {
-		unsigned char c = (unsigned char)*text;
+/* What is written goes here. (Not a stream: its lock and format for each part took a quarter of an apply.) A lack of
+ * memory sticks. */
+struct text {
+	char *v;
+	size_t len, cap;
+	bool bad;
+};
 
-		if (c < ' ')
-			(void)fprintf(f, "\\u%04x", c);
-		else
-			(void)fprintf(f, c == '"' || c == '\\' ? "\\%c" : "%c", c);
+static bool make_room(struct text *t, size_t n)
+{
+	size_t cap = 2 * t->cap + n;
+	char *v = realloc(t->v, cap);
+
+	if (!v) {
+		t->bad = true;
+		return false;
 	}
-	(void)fputc('"', f);
+	t->v = v;
+	t->cap = cap;
+	return true;
 }
 
-static void put_pair(FILE *f, const char *before, const char *key, const char *value)
+static void put_bytes(struct text *t, const char *bytes, size_t n)
 {
-	(void)fprintf(f, "%s\"%s\":", before, key);
-	put_string(f, value);
+	if (t->bad || (n >= t->cap - t->len && !make_room(t, n))) /* with its end */
+		return;
+	memcpy(t->v + t->len, bytes, n);
+	t->len += n;
+	t->v[t->len] = '\0';
+}
+
+static void put_all(struct text *t, const char *const parts[])
+{
+	for (; *parts; parts++)
+		put_bytes(t, *parts, strlen(*parts));
+}
+
+/* put() - Some texts, one behind the other. */
+#define put(t, ...) put_all(t, (const char *const[]) { __VA_ARGS__, NULL })
+
+static void put_number(struct text *t, unsigned int n)
+{
+	char digits[16];
+	int len = snprintf(digits, sizeof(digits), "%u", n);
+
+	put_bytes(t, digits, (size_t)len);
+}
+
+static bool is_plain(char c)
+{
+	return (unsigned char)c >= ' ' && c != '"' && c != '\\';
+}
+
+/* Texts came from JSON, so they are UTF-8. */
+static void put_string(struct text *t, const char *text)
+{
+	put(t, "\"");
+	while (*text) {
+		size_t n = 0;
+		char escape[8];
+
+		while (is_plain(text[n]))
+			n++;
+		put_bytes(t, text, n);
+		text += n;
+		if (!*text)
+			break;
+		(void)snprintf(escape, sizeof(escape), *text < ' ' ? "\\u%04x" : "\\%c", *text);
+		put(t, escape);
+		text++;
+	}
+	put(t, "\"");
+}
+
+static void put_pair(struct text *t, const char *before, const char *key, const char *value)
+{
+	put(t, before, "\"", key, "\":");
+	put_string(t, value);
 }
 
 /* Elements of lists and objects are separated by what this returns. */
@@ -40,25 +99,25 @@ static const char *comma(size_t i)
 }
 
 /* Without the closing brace. */
-static void put_metadata(FILE *f, const char *namespace, const char *name,
+static void put_metadata(struct text *t, const char *namespace, const char *name,
                          const struct labels *labels)
 {
-	put_pair(f, "\"metadata\":{", "name", name);
+	put_pair(t, "\"metadata\":{", "name", name);
 	if (namespace)
-		put_pair(f, ",", "namespace", namespace);
+		put_pair(t, ",", "namespace", namespace);
 	if (labels && labels->n) {
-		(void)fputs(",\"labels\":{", f);
+		put(t, ",\"labels\":{");
 		for (size_t i = 0; i < labels->n; i++) {
-			(void)fputs(comma(i), f);
-			put_string(f, labels->v[i].key);
-			(void)fputc(':', f);
-			put_string(f, labels->v[i].value);
+			put(t, comma(i));
+			put_string(t, labels->v[i].key);
+			put(t, ":");
+			put_string(t, labels->v[i].value);
 		}
-		(void)fputc('}', f);
+		put(t, "}");
 	}
 }
 
-static void put_selector(FILE *f, const char *key, const struct selector *s)
+static void put_selector(struct text *t, const char *key, const struct selector *s)
 {
 	static const char *const ops[] = {
 		[OP_IN] = "In",
@@ -67,44 +126,44 @@ static void put_selector(FILE *f, const char *key, const struct selector *s)
 		[OP_DOES_NOT_EXIST] = "DoesNotExist",
 	};
 
-	(void)fprintf(f, "\"%s\":{", key);
+	put(t, "\"", key, "\":{");
 	for (size_t i = 0; i < s->n; i++) {
 		const struct requirement *r = &s->v[i];
 
-		put_pair(f, i ? ",{" : "\"matchExpressions\":[{", "key", r->key);
-		(void)fprintf(f, ",\"operator\":\"%s\"", ops[r->op]);
+		put_pair(t, i ? ",{" : "\"matchExpressions\":[{", "key", r->key);
+		put(t, ",\"operator\":\"", ops[r->op], "\"");
 		for (size_t k = 0; k < r->n_values; k++) {
-			(void)fputs(k ? "," : ",\"values\":[", f);
-			put_string(f, r->values[k]);
+			put(t, k ? "," : ",\"values\":[");
+			put_string(t, r->values[k]);
 		}
-		(void)fputs(r->n_values ? "]}" : "}", f);
+		put(t, r->n_values ? "]}" : "}");
 	}
-	(void)fputs(s->n ? "]}" : "}", f);
+	put(t, s->n ? "]}" : "}");
 }
 
-static void put_prefix(FILE *f, const char *before, const struct ip_prefix *p)
+static void put_prefix(struct text *t, const char *before, const struct ip_prefix *p)
 {
 	char text[PREFIX_STR_MAX];
 
-	(void)fprintf(f, "%s\"%s\"", before, prefix_format(p, text));
+	put(t, before, "\"", prefix_format(p, text), "\"");
 }
 
-static void put_peer(FILE *f, const struct peer *p)
+static void put_peer(struct text *t, const struct peer *p)
 {
-	(void)fputc('{', f);
+	put(t, "{");
 	if (p->has_pods)
-		put_selector(f, "podSelector", &p->pods);
+		put_selector(t, "podSelector", &p->pods);
 	if (p->has_namespaces) {
-		(void)fputs(p->has_pods ? "," : "", f);
-		put_selector(f, "namespaceSelector", &p->namespaces);
+		put(t, p->has_pods ? "," : "");
+		put_selector(t, "namespaceSelector", &p->namespaces);
 	}
 	if (p->has_block) {
-		put_prefix(f, "\"ipBlock\":{\"cidr\":", &p->block);
+		put_prefix(t, "\"ipBlock\":{\"cidr\":", &p->block);
 		for (size_t i = 0; i < p->n_except; i++)
-			put_prefix(f, i ? "," : ",\"except\":[", &p->except[i]);
-		(void)fputs(p->n_except ? "]}" : "}", f);
+			put_prefix(t, i ? "," : ",\"except\":[", &p->except[i]);
+		put(t, p->n_except ? "]}" : "}");
 	}
-	(void)fputc('}', f);
+	put(t, "}");
 }
 
 static const char *protocol(uint8_t proto)
@@ -112,118 +171,122 @@ static const char *protocol(uint8_t proto)
 	return proto == IPPROTO_UDP ? "UDP" : proto == IPPROTO_SCTP ? "SCTP" : "TCP";
 }
 
-static void put_port(FILE *f, const struct rule_port *p)
+static void put_port(struct text *t, const struct rule_port *p)
 {
-	(void)fprintf(f, "{\"protocol\":\"%s\"", protocol(p->proto));
-	if (p->name)
-		put_pair(f, ",", "port", p->name);
-	else if (!p->any)
-		(void)fprintf(f, ",\"port\":%u", p->first);
-	if (!p->name && !p->any && p->last != p->first)
-		(void)fprintf(f, ",\"endPort\":%u", p->last);
-	(void)fputc('}', f);
+	put(t, "{\"protocol\":\"", protocol(p->proto), "\"");
+	if (p->name) {
+		put_pair(t, ",", "port", p->name);
+	} else if (!p->any) {
+		put(t, ",\"port\":");
+		put_number(t, p->first);
+	}
+	if (!p->name && !p->any && p->last != p->first) {
+		put(t, ",\"endPort\":");
+		put_number(t, p->last);
+	}
+	put(t, "}");
 }
 
-static void put_rule(FILE *f, const struct rule *r, enum direction direction)
+static void put_rule(struct text *t, const struct rule *r, enum direction direction)
 {
 	const char *sep = "";
 
 	/* Whatever field it was that we did not know: we do not know this one either. What the rest would mean does not
 	 * matter, and without that field it may mean nothing: a peer that has only it would be refused. */
 	if (r->nothing) {
-		(void)fputs("{\"unknownField\":true}", f);
+		put(t, "{\"unknownField\":true}");
 		return;
 	}
-	(void)fputc('{', f);
+	put(t, "{");
 	if (!r->all_peers) {
-		(void)fprintf(f, "%s\"%s\":[", sep, direction == INGRESS ? "from" : "to");
+		put(t, sep, direction == INGRESS ? "\"from\":[" : "\"to\":[");
 		for (size_t i = 0; i < r->n_peers; i++) {
-			(void)fputs(comma(i), f);
-			put_peer(f, &r->peers[i]);
+			put(t, comma(i));
+			put_peer(t, &r->peers[i]);
 		}
-		(void)fputc(']', f);
+		put(t, "]");
 		sep = ",";
 	}
 	if (!r->all_ports) {
-		(void)fprintf(f, "%s\"ports\":[", sep);
+		put(t, sep, "\"ports\":[");
 		for (size_t i = 0; i < r->n_ports; i++) {
-			(void)fputs(comma(i), f);
-			put_port(f, &r->ports[i]);
+			put(t, comma(i));
+			put_port(t, &r->ports[i]);
 		}
-		(void)fputc(']', f);
+		put(t, "]");
 	}
-	(void)fputc('}', f);
+	put(t, "}");
 }
 
-static void put_policy(FILE *f, const struct policy *p)
+static void put_policy(struct text *t, const struct policy *p)
 {
 	static const char *const types[] = { [INGRESS] = "\"Ingress\"", [EGRESS] = "\"Egress\"" };
 	static const char *const fields[] = { [INGRESS] = "ingress", [EGRESS] = "egress" };
 
-	(void)fputs("{\"apiVersion\":\"networking.k8s.io/v1\",\"kind\":\"NetworkPolicy\",", f);
-	put_metadata(f, p->namespace, p->name, NULL);
-	(void)fputs("},\"spec\":{", f);
-	put_selector(f, "podSelector", &p->pods);
-	(void)fprintf(f, ",\"policyTypes\":[%s%s%s]", p->isolates[INGRESS] ? types[INGRESS] : "",
-	              p->isolates[INGRESS] && p->isolates[EGRESS] ? "," : "",
-	              p->isolates[EGRESS] ? types[EGRESS] : "");
+	put(t, "{\"apiVersion\":\"networking.k8s.io/v1\",\"kind\":\"NetworkPolicy\",");
+	put_metadata(t, p->namespace, p->name, NULL);
+	put(t, "},\"spec\":{");
+	put_selector(t, "podSelector", &p->pods);
+	put(t, ",\"policyTypes\":[", p->isolates[INGRESS] ? types[INGRESS] : "",
+	    p->isolates[INGRESS] && p->isolates[EGRESS] ? "," : "",
+	    p->isolates[EGRESS] ? types[EGRESS] : "", "]");
 	for (enum direction d = INGRESS; d <= EGRESS; d++) {
 		if (p->n_rules[d] == 0)
 			continue;
-		(void)fprintf(f, ",\"%s\":[", fields[d]);
+		put(t, ",\"", fields[d], "\":[");
 		for (size_t i = 0; i < p->n_rules[d]; i++) {
-			(void)fputs(comma(i), f);
-			put_rule(f, &p->rules[d][i], d);
+			put(t, comma(i));
+			put_rule(t, &p->rules[d][i], d);
 		}
-		(void)fputc(']', f);
+		put(t, "]");
 	}
-	(void)fputs("}}", f);
+	put(t, "}}");
 }
 
-static void put_namespace(FILE *f, const struct namespace_object *n)
+static void put_namespace(struct text *t, const struct namespace_object *n)
 {
-	(void)fputs("{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",", f);
-	put_metadata(f, NULL, n->name, &n->labels);
-	(void)fputs("}}", f);
+	put(t, "{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",");
+	put_metadata(t, NULL, n->name, &n->labels);
+	put(t, "}}");
 }
 
-static void put_pod(FILE *f, const struct pod *p)
+static void put_pod(struct text *t, const struct pod *p)
 {
 	char text[IP_STR_MAX];
 
-	(void)fputs("{\"apiVersion\":\"v1\",\"kind\":\"Pod\",", f);
-	put_metadata(f, p->namespace, p->name, &p->labels);
+	put(t, "{\"apiVersion\":\"v1\",\"kind\":\"Pod\",");
+	put_metadata(t, p->namespace, p->name, &p->labels);
 	if (p->uid && *p->uid)
-		put_pair(f, ",", "uid", p->uid);
+		put_pair(t, ",", "uid", p->uid);
 	if (p->created && *p->created)
-		put_pair(f, ",", "creationTimestamp", p->created);
+		put_pair(t, ",", "creationTimestamp", p->created);
 	/* When does not matter. */
 	if (p->deleting)
-		put_pair(f, ",", "deletionTimestamp", "1970-01-01T00:00:00Z");
-	(void)fputs("},\"spec\":{", f);
+		put_pair(t, ",", "deletionTimestamp", "1970-01-01T00:00:00Z");
+	put(t, "},\"spec\":{");
 	if (p->node && *p->node) {
-		put_pair(f, "", "nodeName", p->node);
-		(void)fputc(',', f);
+		put_pair(t, "", "nodeName", p->node);
+		put(t, ",");
 	}
-	(void)fputs(p->host_network ? "\"hostNetwork\":true," : "", f);
-	(void)fputs("\"containers\":[{\"name\":\"all\",\"ports\":[", f);
+	put(t, p->host_network ? "\"hostNetwork\":true," : "");
+	put(t, "\"containers\":[{\"name\":\"all\",\"ports\":[");
 	for (size_t i = 0; i < p->n_ports; i++) {
 		const struct container_port *port = &p->ports[i];
 
-		(void)fprintf(f, "%s{\"containerPort\":%u,\"protocol\":\"%s\"", comma(i),
-		              port->port, protocol(port->proto));
+		put(t, comma(i), "{\"containerPort\":");
+		put_number(t, port->port);
+		put(t, ",\"protocol\":\"", protocol(port->proto), "\"");
 		if (port->name && *port->name)
-			put_pair(f, ",", "name", port->name);
-		(void)fputc('}', f);
+			put_pair(t, ",", "name", port->name);
+		put(t, "}");
 	}
-	(void)fprintf(f, "]}]},\"status\":{\"phase\":\"%s\"", p->finished ? "Failed" : "Running");
+	put(t, "]}]},\"status\":{\"phase\":\"", p->finished ? "Failed" : "Running", "\"");
 	for (size_t i = 0; i < p->n_ips; i++)
-		(void)fprintf(f, "%s{\"ip\":\"%s\"}", i ? "," : ",\"podIPs\":[",
-		              ip_format(&p->ips[i], text));
-	(void)fputs(p->n_ips ? "]}}" : "}}", f);
+		put(t, i ? "," : ",\"podIPs\":[", "{\"ip\":\"", ip_format(&p->ips[i], text), "\"}");
+	put(t, p->n_ips ? "]}}" : "}}");
 }
 
-static void put_items(FILE *f, const struct objects *o)
+static void put_items(struct text *t, const struct objects *o)
 {
 	static const char *const sep[] = { "\n", ",\n" };
 	int more = 0;
@@ -232,59 +295,29 @@ static void put_items(FILE *f, const struct objects *o)
 		/* One that has no object gets none: it follows from what is in it. */
 		if (o->namespaces[i].partial)
 			continue;
-		(void)fputs(sep[more], f);
-		put_namespace(f, &o->namespaces[i]);
+		put(t, sep[more]);
+		put_namespace(t, &o->namespaces[i]);
 		more = 1;
 	}
 	for (size_t i = 0; i < o->n_policies; i++, more = 1) {
-		(void)fputs(sep[more], f);
-		put_policy(f, &o->policies[i]);
+		put(t, sep[more]);
+		put_policy(t, &o->policies[i]);
 	}
 	for (size_t i = 0; i < o->n_pods; i++, more = 1) {
-		(void)fputs(sep[more], f);
-		put_pod(f, &o->pods[i]);
+		put(t, sep[more]);
+		put_pod(t, &o->pods[i]);
 	}
-}
-
-/* What is written goes here. A lack of memory sticks: musl's open_memstream() says nothing about it, and goes on behind the gap. */
-struct text {
-	char *v;
-	size_t len, cap;
-	bool bad;
-};
-
-static ssize_t text_write(void *cookie, const char *bytes, size_t n)
-{
-	struct text *t = cookie;
-
-	if (!t->bad && n >= t->cap - t->len) { /* with its end */
-		size_t cap = 2 * t->cap + n;
-		char *v = realloc(t->v, cap);
-
-		t->bad = !v;
-		t->v = v ? v : t->v;
-		t->cap = v ? cap : t->cap;
-	}
-	if (t->bad)
-		return -1;
-	memcpy(t->v + t->len, bytes, n);
-	t->len += n;
-	t->v[t->len] = '\0';
-	return (ssize_t)n;
 }
 
 int objects_write(const struct objects *o, char **ret, size_t *ret_len, struct err *e)
 {
 	struct text t = { .v = malloc(4096), .cap = 4096 };
-	FILE *f =
-		t.v ? fopencookie(&t, "w", (cookie_io_functions_t) { .write = text_write }) : NULL;
 
-	if (f) {
-		(void)fputs("{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":[", f);
-		put_items(f, o);
-		(void)fputs("\n]}\n", f);
-	}
-	if (!f || fclose(f) != 0 || t.bad) {
+	t.bad = !t.v;
+	put(&t, "{\"apiVersion\":\"v1\",\"kind\":\"List\",\"items\":[");
+	put_items(&t, o);
+	put(&t, "\n]}\n");
+	if (t.bad) {
 		free(t.v);
 		return err_sys(e, ENOMEM, "write the policy objects");
 	}

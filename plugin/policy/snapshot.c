@@ -47,9 +47,9 @@ static void head_line(const uint8_t digest[static SHA512_SIZE], size_t len, int6
 	(void)snprintf(ret, HEAD_LINE + 1, HEAD "%s %010zu %020" PRId64 "\n", sum, len, applied);
 }
 
-int snapshot_format(const char *text, size_t len, int64_t applied,
-                    uint8_t ret_digest[static SHA512_SIZE], char **ret, size_t *ret_size,
-                    struct err *e)
+static int format(const char *text, size_t len, int64_t applied,
+                  const uint8_t digest[static SHA512_SIZE], char **ret, size_t *ret_size,
+                  struct err *e)
 {
 	char *file = malloc(HEAD_LINE + len + 1);
 
@@ -61,13 +61,20 @@ int snapshot_format(const char *text, size_t len, int64_t applied,
 		               "the policy objects are %zu MiB, at most %u are kept", len >> 20,
 		               OBJECTS_BYTES_MAX >> 20);
 	}
-	sha512(text, len, ret_digest);
-	head_line(ret_digest, len, applied, file);
+	head_line(digest, len, applied, file);
 	memcpy(file + HEAD_LINE, text, len);
 	file[HEAD_LINE + len] = 0;
 	*ret = file;
 	*ret_size = HEAD_LINE + len;
 	return 0;
+}
+
+int snapshot_format(const char *text, size_t len, int64_t applied,
+                    uint8_t ret_digest[static SHA512_SIZE], char **ret, size_t *ret_size,
+                    struct err *e)
+{
+	sha512(text, len, ret_digest);
+	return format(text, len, applied, ret_digest, ret, ret_size, e);
 }
 
 static int damaged(struct err *e, const char *what)
@@ -115,18 +122,36 @@ int snapshot_read(struct snapshot *ret, struct err *e)
 	return r;
 }
 
+static int replace(const char *file, size_t size, struct err *e)
+{
+	_cleanup_close_ int dir = fs_opendir(SNAPSHOT_DIR, 0700, e);
+
+	return dir < 0 ? dir : fs_replace(dir, SNAPSHOT_NAME, 0600, file, size, true, e);
+}
+
 int snapshot_write(const char *text, size_t len, int64_t applied,
-                   uint8_t ret_digest[static SHA512_SIZE], struct err *e)
+                   const uint8_t digest[static SHA512_SIZE], struct err *e)
 {
 	_cleanup_free_ char *file = NULL;
-	_cleanup_close_ int dir = -1;
 	size_t size;
-	int r = snapshot_format(text, len, applied, ret_digest, &file, &size, e);
+	int r = format(text, len, applied, digest, &file, &size, e);
 
-	if (r < 0)
-		return r;
-	dir = fs_opendir(SNAPSHOT_DIR, 0700, e);
-	return dir < 0 ? dir : fs_replace(dir, SNAPSHOT_NAME, 0600, file, size, true, e);
+	return r < 0 ? r : replace(file, size, e);
+}
+
+char *snapshot_keep(size_t *ret_size)
+{
+	char *file = NULL;
+	ssize_t size =
+		fs_read_all(AT_FDCWD, SNAPSHOT_PATH, OBJECTS_BYTES_MAX + HEAD_LINE, &file, NULL);
+
+	*ret_size = size < 0 ? 0 : (size_t)size;
+	return size < 0 ? NULL : file;
+}
+
+int snapshot_put_back(const char *file, size_t size, struct err *e)
+{
+	return file ? replace(file, size, e) : snapshot_remove(e);
 }
 
 int snapshot_remove(struct err *e)

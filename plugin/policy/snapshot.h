@@ -41,15 +41,20 @@ int snapshot_exists(struct err *e);
  */
 int snapshot_read(struct snapshot *ret, struct err *e);
 
-/* snapshot_write() - Replace it. @applied as above. ret_digest: SHA-512 of the text. */
+/* snapshot_write() - Replace it. @applied as above, @digest: SHA-512 of the text. */
 int snapshot_write(const char *text, size_t len, int64_t applied,
-                   uint8_t ret_digest[static SHA512_SIZE], struct err *e);
+                   const uint8_t digest[static SHA512_SIZE], struct err *e);
+
+/* snapshot_keep() - The file as it is, good or bad, for snapshot_put_back(); to be freed. NULL: there is none that can be read. */
+char *snapshot_keep(size_t *ret_size);
+int snapshot_put_back(const char *file, size_t size, struct err *e);
+
 /* snapshot_remove() - 0 also if there is none. */
 int snapshot_remove(struct err *e);
 
 /* For tests: the same over a buffer that holds a whole file, which @ret takes over on success. */
 int snapshot_parse(char *file, size_t size, struct snapshot *ret, struct err *e);
-/* snapshot_format() - The whole file, to be freed. */
+/* snapshot_format() - The whole file, to be freed, with the digest of the text. */
 int snapshot_format(const char *text, size_t len, int64_t applied,
                     uint8_t ret_digest[static SHA512_SIZE], char **ret, size_t *ret_size,
                     struct err *e);

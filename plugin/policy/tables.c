@@ -81,6 +81,50 @@ static int compare_cells(const void *a, const void *b)
 	return (x->class > y->class) - (x->class < y->class);
 }
 
+struct cells tables_cells(const struct tables *t)
+{
+	return (struct cells) {
+		.v = t->cells,
+		.lists = t->lists,
+		.ranges = t->ranges,
+		.n = t->n_cells,
+		.n_lists = t->n_lists,
+		.n_ranges = t->n_ranges,
+	};
+}
+
+const struct cell *cells_of_set(const struct cells *c, uint32_t set, size_t *ret_n)
+{
+	size_t low = 0, high = c->n, n = 0;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (c->v[middle].set < set)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	while (low + n < c->n && c->v[low + n].set == set)
+		n++;
+	*ret_n = n;
+	return c->v + low;
+}
+
+const struct port_range *cells_ports(const struct cells *c, uint32_t list, size_t *ret_n)
+{
+	const struct port_list *l;
+
+	*ret_n = 0;
+	if (list >= c->n_lists)
+		return NULL;
+	l = &c->lists[list];
+	if (l->first > c->n_ranges || c->n_ranges - l->first < l->n)
+		return NULL;
+	*ret_n = l->n;
+	return c->ranges + l->first;
+}
+
 bool tables_allow(const struct tables *t, uint32_t set, uint32_t class, uint8_t proto,
                   uint16_t port)
 {

@@ -97,6 +97,20 @@ struct tables {
 
 void tables_free(struct tables *t);
 
+/* What sets allow: a part of the tables, or of a file of verdicts (verdicts.h). Borrowed. */
+struct cells {
+	const struct cell *v; /* sorted as above */
+	const struct port_list *lists;
+	const struct port_range *ranges;
+	size_t n, n_lists, n_ranges;
+};
+
+struct cells tables_cells(const struct tables *t);
+/* cells_of_set() - The cells of a set, one behind the other, *ret_n of them. */
+const struct cell *cells_of_set(const struct cells *c, uint32_t set, size_t *ret_n);
+/* cells_ports() - The ports of a list, *ret_n ranges; none if it does not lie within (that of a damaged file). */
+const struct port_range *cells_ports(const struct cells *c, uint32_t list, size_t *ret_n);
+
 /* tables_pod() - The verdict of a pod by name, of its namespace's unknown pods, or of strangers. Never NULL. */
 const struct pod_verdict *tables_pod(const struct tables *t, const char *namespace,
                                      const char *name);

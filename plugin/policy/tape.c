@@ -73,11 +73,38 @@ static bool is_plain(unsigned char c)
 	return c >= ' ' && c != '"' && c != '\\';
 }
 
+/* Half of what kubectl prints. (A position of our own, since each character read could be one of t->pos.) */
 static void skip_space(struct tape *t)
 {
-	while (t->pos < t->end && (t->text[t->pos] == ' ' || t->text[t->pos] == '\n' ||
-	                           t->text[t->pos] == '\r' || t->text[t->pos] == '\t'))
-		t->pos++;
+	static const char indent[] = "        ";
+	const char *c = t->text + t->pos, *end = t->text + t->end;
+
+	if (c < end && *c == '\n')
+		c++;
+	while (end - c >= 8 && memcmp(c, indent, 8) == 0)
+		c += 8;
+	while (c < end && (*c == ' ' || *c == '\n' || *c == '\r' || *c == '\t'))
+		c++;
+	t->pos = (size_t)(c - t->text);
+}
+
+static void skip_plain(struct tape *t)
+{
+	const char *c = t->text + t->pos, *end = t->text + t->end;
+
+	while (c < end && is_plain((unsigned char)*c))
+		c++;
+	t->pos = (size_t)(c - t->text);
+}
+
+/* To a bracket or a string: '[' and '{', ']' and '}' are one bit apart. */
+static void skip_to_bracket(struct tape *t)
+{
+	const char *c = t->text + t->pos, *end = t->text + t->end;
+
+	while (c < end && *c != '"' && (*c | 0x20) != '{' && (*c | 0x20) != '}')
+		c++;
+	t->pos = (size_t)(c - t->text);
 }
 
 static int add_node(struct tape *t, enum node_type type, uint32_t *ret, struct err *e)
@@ -125,8 +152,7 @@ static int skip_string(struct tape *t, bool *escaped, struct err *e)
 	int r;
 
 	for (;;) {
-		while (t->pos < t->end && is_plain((unsigned char)t->text[t->pos]))
-			t->pos++;
+		skip_plain(t);
 		if (peek(t) == '"')
 			break;
 		if (peek(t) != '\\')
@@ -240,11 +266,12 @@ static int read_items(struct tape *t, struct err *e)
 	if (r < 0)
 		return r;
 	do {
-		char c = peek(t);
+		char c;
 
+		skip_to_bracket(t);
 		if (t->pos >= t->end)
 			return unexpected(t, "']'", e);
-		t->pos++;
+		c = t->text[t->pos++];
 		if (c == '[' || c == '{')
 			depth++;
 		else if (c == ']' || c == '}')

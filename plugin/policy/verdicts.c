@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * verdicts.c - how each pod is judged by the image in force
+ * verdicts.c - how each pod is judged by the policy in force
  *
- * Layout: header, a hash table of entries (half full, linear probing), names. A name is "namespace NUL pod NUL"; the one with an
+ * Layout: header, a hash table of entries (half full, linear probing), cells, lists and ranges of the tables, names. A name is "namespace NUL pod NUL"; the one with an
  * empty pod stands for the pods of the namespace that nobody told of. Nothing in the file is believed without a look at
  * the bounds: a damaged one counts as none.
  */
@@ -21,7 +21,7 @@
 
 #define PATH VERDICTS_DIR "/" VERDICTS_NAME
 /* Changes with the layout. */
-static const char magic[8] = "cnidav1";
+static const char magic[8] = "cnidav2";
 
 struct header {
 	char magic[8];
@@ -29,6 +29,7 @@ struct header {
 	struct verdicts_about about;
 	struct verdict stranger;
 	uint64_t places; /* of the table behind the header, a power of two */
+	uint32_t n_cells, n_lists, n_ranges, pad;
 };
 
 struct entry {
@@ -55,11 +56,12 @@ static uint32_t hash_name(const char *namespace, const char *pod)
 /* ---- writing ---- */
 
 struct builder {
+	const struct tables *t;
 	struct header *header;
 	struct entry *entries;
 	uint8_t *bytes;
 	uint64_t *signatures; /* of all sets */
-	size_t at;            /* where the next name goes */
+	size_t at;            /* where the next text or array goes */
 };
 
 static struct verdict with_signatures(const struct builder *b, const struct pod_verdict *pod)
@@ -102,15 +104,60 @@ static size_t names_size(const struct tables *t)
 	return size;
 }
 
+static size_t cells_size(const struct tables *t)
+{
+	return t->n_cells * sizeof(struct cell) + t->n_lists * sizeof(struct port_list) +
+	       t->n_ranges * sizeof(struct port_range);
+}
+
+static void put_array(struct builder *b, const void *v, size_t n, size_t size)
+{
+	if (n > 0)
+		memcpy(b->bytes + b->at, v, n * size);
+	b->at += n * size;
+}
+
+static void put_all(struct builder *b)
+{
+	const struct tables *t = b->t;
+
+	put_array(b, t->cells, t->n_cells, sizeof(*t->cells));
+	put_array(b, t->lists, t->n_lists, sizeof(*t->lists));
+	put_array(b, t->ranges, t->n_ranges, sizeof(*t->ranges));
+	for (size_t i = 0; i < t->n_pods; i++)
+		put(b, t->pods[i].namespace, t->pods[i].name, &t->pods[i].verdict);
+	for (size_t i = 0; i < t->n_namespaces; i++)
+		put(b, t->namespaces[i].name, "", &t->namespaces[i].unknown);
+}
+
+static struct header header_of(const struct builder *b, const struct verdicts_about *about,
+                               size_t size, size_t places)
+{
+	const struct tables *t = b->t;
+	struct header h = {
+		.size = size,
+		.about = *about,
+		.stranger = with_signatures(b, &t->stranger),
+		.places = places,
+		.n_cells = (uint32_t)t->n_cells,
+		.n_lists = (uint32_t)t->n_lists,
+		.n_ranges = (uint32_t)t->n_ranges,
+	};
+
+	memcpy(h.magic, magic, sizeof(magic));
+	return h;
+}
+
 int verdicts_build(const struct tables *t, const struct verdicts_about *about, uint8_t **ret,
                    size_t *ret_size, struct err *e)
 {
+	struct builder b = { .t = t };
 	size_t places = 8, size;
-	struct builder b;
 
 	while (places < 2 * (t->n_pods + t->n_namespaces))
 		places *= 2;
-	size = sizeof(struct header) + places * sizeof(struct entry) + names_size(t);
+	size = sizeof(struct header) + places * sizeof(struct entry) + cells_size(t) +
+	       names_size(t);
 	if (size > UINT32_MAX)
 		return err_set(e, CNI_E_TRY_AGAIN, E2BIG, "too many pods: %zu", t->n_pods);
 	b.signatures = signatures(t);
@@ -120,19 +167,10 @@ int verdicts_build(const struct tables *t, const struct verdicts_about *about, u
 		return err_sys(e, ENOMEM, "write %s", PATH);
 	}
 	b.header = (struct header *)(void *)b.bytes;
-	*b.header = (struct header) {
-		.size = size,
-		.about = *about,
-		.stranger = with_signatures(&b, &t->stranger),
-		.places = places,
-	};
-	memcpy(b.header->magic, magic, sizeof(magic));
+	*b.header = header_of(&b, about, size, places);
 	b.entries = (struct entry *)(void *)(b.bytes + sizeof(struct header));
 	b.at = sizeof(struct header) + places * sizeof(struct entry);
-	for (size_t i = 0; i < t->n_pods; i++)
-		put(&b, t->pods[i].namespace, t->pods[i].name, &t->pods[i].verdict);
-	for (size_t i = 0; i < t->n_namespaces; i++)
-		put(&b, t->namespaces[i].name, "", &t->namespaces[i].unknown);
+	put_all(&b);
 	free(b.signatures);
 	*ret = b.bytes;
 	*ret_size = size;
@@ -155,8 +193,30 @@ int verdicts_remove(struct err *e)
 
 /* ---- reading ---- */
 
+/* The arrays behind the table of entries; false if they do not lie in the file. */
+static bool use_cells(const uint8_t *bytes, size_t size, const struct header *h, struct cells *ret)
+{
+	const uint8_t *at = bytes + sizeof(*h) + h->places * sizeof(struct entry);
+	const uint64_t n_cells = (uint64_t)h->n_cells * sizeof(struct cell),
+		       n_lists = (uint64_t)h->n_lists * sizeof(struct port_list),
+		       n_ranges = (uint64_t)h->n_ranges * sizeof(struct port_range);
+
+	if (size - (size_t)(at - bytes) < n_cells + n_lists + n_ranges)
+		return false;
+	*ret = (struct cells) {
+		.v = (const void *)at,
+		.lists = (const void *)(at + n_cells),
+		.ranges = (const void *)(at + n_cells + n_lists),
+		.n = h->n_cells,
+		.n_lists = h->n_lists,
+		.n_ranges = h->n_ranges,
+	};
+	return true;
+}
+
 int verdicts_use(const uint8_t *bytes, size_t size, struct verdicts *ret)
 {
+	struct cells cells;
 	struct header h;
 
 	if (size < sizeof(h))
@@ -164,9 +224,10 @@ int verdicts_use(const uint8_t *bytes, size_t size, struct verdicts *ret)
 	memcpy(&h, bytes, sizeof(h));
 	if (memcmp(h.magic, magic, sizeof(magic)) != 0 || h.size != size || h.places == 0 ||
 	    (h.places & (h.places - 1)) != 0 || h.about.parity > 1 ||
-	    (size - sizeof(h)) / sizeof(struct entry) < h.places)
+	    (size - sizeof(h)) / sizeof(struct entry) < h.places ||
+	    !use_cells(bytes, size, &h, &cells))
 		return -ENOENT;
-	*ret = (struct verdicts) { .map = bytes, .size = size, .about = h.about };
+	*ret = (struct verdicts) { .map = bytes, .size = size, .about = h.about, .cells = cells };
 	return 0;
 }
 

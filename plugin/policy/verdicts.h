@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * verdicts.h - how each pod is judged by the image in force: what an ADD looks up instead of compiling all policies
+ * verdicts.h - how each pod is judged by the policy in force: what an ADD looks up instead of compiling all policies
+ *
+ * Also what each set allows: nftables are told of the sets that pods of this node have, by the ADD of the first of them.
  *
  * One file in /run, written by whoever put the image into the kernel and valid only for that one: ids of classes and sets
  * mean nothing elsewhere. It is removed before the image changes and appears anew afterwards, so that whoever dies in between
@@ -44,6 +46,7 @@ struct verdicts {
 	const uint8_t *map; /* NULL: none */
 	size_t size;
 	struct verdicts_about about;
+	struct cells cells; /* in the map: what the sets allow */
 };
 
 /* verdicts_build() - The bytes of the file, to be freed. @t and @about belong together. */
@@ -72,7 +75,7 @@ void verdicts_close(struct verdicts *v);
 int verdicts_find(const struct verdicts *v, const char *namespace, const char *name,
                   struct verdict *ret);
 
-/* verdicts_use() - Read bytes that are not in a file; nothing to close. 0, or -ENOENT as above. */
+/* verdicts_use() - Read bytes that are not in a file, as malloc() aligns them; nothing to close. 0, or -ENOENT as above. */
 int verdicts_use(const uint8_t *bytes, size_t size, struct verdicts *ret);
 
 #endif

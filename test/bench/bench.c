@@ -19,12 +19,12 @@ static const struct {
 	const char *name;
 	void (*run)(struct bench *b);
 } scenarios[] = {
-	{ "start", scenario_start },       { "status", scenario_status },
-	{ "attach", scenario_attach },     { "drain", scenario_drain },
-	{ "chain", scenario_chain },       { "boot", scenario_boot },
-	{ "store", scenario_store },       { "cost", scenario_cost },
-	{ "pods", scenario_pods },         { "disk", scenario_disk },
-	{ "datapath", scenario_datapath },
+	{ "start", scenario_start },   { "status", scenario_status },
+	{ "attach", scenario_attach }, { "drain", scenario_drain },
+	{ "chain", scenario_chain },   { "boot", scenario_boot },
+	{ "store", scenario_store },   { "cost", scenario_cost },
+	{ "pods", scenario_pods },     { "policy", scenario_policy },
+	{ "disk", scenario_disk },     { "datapath", scenario_datapath },
 };
 
 struct row *bench_row(struct bench *b, const char *unit, const char *key, const char *title, ...)

@@ -46,6 +46,7 @@ void scenario_status(struct bench *b);
 void scenario_store(struct bench *b);
 void scenario_cost(struct bench *b);
 void scenario_pods(struct bench *b);
+void scenario_policy(struct bench *b);
 void scenario_disk(struct bench *b);
 void scenario_datapath(struct bench *b);
 

@@ -15,7 +15,7 @@
 void line_open(const struct bench *b, struct line *l, size_t peer, enum lineup_kind kind,
                unsigned int slot, unsigned int n)
 {
-	static const char *const kinds[] = { "plain", "four", "one" };
+	static const char *const kinds[] = { "plain", "four", "one", "none", "ebpf", "nftables" };
 	const struct peer *p = &b->peers[peer];
 	/* The list keeps network and folder; the keys are its own. */
 	static char network[8][48];
@@ -39,8 +39,10 @@ void line_open(const struct bench *b, struct line *l, size_t peer, enum lineup_k
 		chain_plain(&l->list, &site);
 	else if (kind == LINEUP_FOUR)
 		chain_four(&l->list, &site);
-	else
+	else if (kind == LINEUP_ONE)
 		chain_one(&l->list, &site);
+	else
+		chain_policy(&l->list, &site, kinds[kind]);
 	for (unsigned int i = 0; i < l->n && p->present; i++) {
 		snprintf(name, sizeof(name), "bench-%s-l%u-%u", p->tag, slot, i);
 		if (pod_create(name, &l->pod[i]) < 0)
@@ -100,17 +102,19 @@ static struct line_cost call_with(const struct bench *b, struct line *l, unsigne
 	struct taking t = { .peer = &b->peers[l->peer], .cost.ok = true };
 	struct chain_exec exec = { run, &t };
 	bool add = strcmp(verb, "ADD") == 0;
-	char *runtime = chain_runtime(l->port + i), *result = NULL;
+	char *runtime = chain_runtime(l->port + i), *result = NULL, args[96];
 	struct chain_verb v = {
 		.verb = verb,
 		.pod = &l->pod[i],
-		.args = "IgnoreUnknown=1;K8S_POD_NAMESPACE=bench;K8S_POD_NAME=pod",
+		.args = args,
 		.runtime = runtime,
 		.prev = add ? NULL : l->result[i],
 		.deadline_ms = 30000,
 	};
 	struct plugin_run last;
 
+	snprintf(args, sizeof(args),
+	         "IgnoreUnknown=1;K8S_POD_NAMESPACE=bench;K8S_POD_NAME=" LINEUP_POD, i);
 	(void)chain_run(&l->list, &v, &exec, &result, &last);
 	if (add) {
 		free(l->result[i]);

@@ -9,8 +9,17 @@
 #include "test/lib/plugin_chain.h"
 
 #define LINEUP_PODS 112
+#define LINEUP_POD  "pod-%u" /* name of the pod with that number, in namespace "bench" */
 
-enum lineup_kind { LINEUP_PLAIN, LINEUP_FOUR, LINEUP_ONE };
+/* The last three: type cnida with ipMasq, and policy by that backend or none. */
+enum lineup_kind {
+	LINEUP_PLAIN,
+	LINEUP_FOUR,
+	LINEUP_ONE,
+	LINEUP_OPEN,
+	LINEUP_EBPF,
+	LINEUP_NFTABLES
+};
 
 /* One list and its pods. */
 struct line {

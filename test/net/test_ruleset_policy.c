@@ -106,13 +106,14 @@ static void pods(enum policy_place place)
 	int before;
 	struct err e;
 
-	cr_expect_eq(ruleset_policy_put_pod(&s, place, 0, &pod, &e), -ENOENT, "without tables");
+	cr_expect_eq(ruleset_policy_put_pod(&s, place, 0, &pod, NULL, &e), -ENOENT,
+	             "without tables");
 	cr_expect_eq(ruleset_policy_take_pod(&s, place, &pod, &e), 0, "without tables");
 	cr_assert_eq(ruleset_policy_make(&s, place, &e), 1, "%s", e.msg);
 	switch_to(&s, place, 0);
 	before = count_elements();
 	for (int i = 0; i < 3; i++) {
-		cr_assert_eq(ruleset_policy_put_pod(&s, place, 0, &pod, &e), 0, "%s", e.msg);
+		cr_assert_eq(ruleset_policy_put_pod(&s, place, 0, &pod, NULL, &e), 0, "%s", e.msg);
 		cr_expect_eq(ruleset_policy_has_pod(&s, place, 0, &pod, &missing, &e), 1,
 		             "%s: missing %s", places[place], missing);
 		pod.egress++;
@@ -128,7 +129,7 @@ static void pods(enum policy_place place)
 	policy_fill_begin(&f, &s, place, 0, false);
 	policy_fill_peer(&f, &ips[0].addr, 9);
 	cr_assert_eq(policy_fill_end(&f, &e), 0, "%s", e.msg);
-	cr_assert_eq(ruleset_policy_put_pod(&s, place, 0, &pod, &e), 0, "%s", e.msg);
+	cr_assert_eq(ruleset_policy_put_pod(&s, place, 0, &pod, NULL, &e), 0, "%s", e.msg);
 	cr_expect_eq(ruleset_policy_has_pod(&s, place, 0, &pod, &missing, &e), 1, "missing %s",
 	             missing);
 	/* And from the side that is not in force. */

@@ -127,7 +127,9 @@ static struct ip_addr address(const char *text)
 	return a;
 }
 
-static void put_policy(struct nl_sock *route, enum policy_place place, bool bridge, bool deny)
+/* The last pods are there already, the first @late ones come when the policy is in force. */
+static void put_policy_late(struct nl_sock *route, enum policy_place place, bool bridge, bool deny,
+                            size_t late)
 {
 	struct host_entry hosts[] = { { address(REMOTE4), 0, CLASS_REMOTE },
 		                      { address(REMOTE6), 0, CLASS_REMOTE } };
@@ -154,6 +156,7 @@ static void put_policy(struct nl_sock *route, enum policy_place place, bool brid
 		                             { prefix("10.5.0.3/24"), prefix("fd05::3/64") },
 		                             { prefix("10.5.0.4/24"), prefix("fd05::4/64") } };
 	static const char *const ports[] = { "h2", "h3", "h4" };
+	const struct cells c = tables_cells(&t);
 	struct policy_nft_pod pods[3];
 	struct policy_nft n = POLICY_NFT_CLOSED;
 	struct err e;
@@ -169,9 +172,17 @@ static void put_policy(struct nl_sock *route, enum policy_place place, bool brid
 		};
 	pods[0].verdict.set[INGRESS] = deny ? SET_DENY : SET_INTO_2;
 	pods[1].verdict.set[EGRESS] = deny ? SET_DENY : SET_OUT_OF_3;
-	cr_assert_eq(policy_nft_prepare(&n, place, route, &t, pods, 3, &e), 0, "%s", e.msg);
+	cr_assert_eq(policy_nft_prepare(&n, place, route, &t, pods + late, 3 - late, &e), 0, "%s",
+	             e.msg);
 	cr_assert_eq(policy_nft_commit(&n, &e), 0, "%s", e.msg);
 	policy_nft_close(&n);
+	for (size_t i = 0; i < late; i++)
+		cr_assert_eq(policy_nft_enter(place, &pods[i], &c, &e), 1, "%s", e.msg);
+}
+
+static void put_policy(struct nl_sock *route, enum policy_place place, bool bridge, bool deny)
+{
+	put_policy_late(route, place, bridge, deny, 0);
 }
 
 /* ---- sockets ---- */
@@ -354,6 +365,9 @@ static void forward(bool bridge)
 	probe_others();
 	put_policy(&route, POLICY_FORWARD, bridge, true);
 	probe_all(true, where);
+	must("nft delete table inet cnida_policy");
+	put_policy_late(&route, POLICY_FORWARD, bridge, false, 2);
+	probe_all(false, bridge ? "bridged, pods that came later" : "routed, pods that came later");
 	nl_close(&route);
 }
 
@@ -407,6 +421,18 @@ static const char marks[] =
 	"}\n"
 	".\n";
 
+/* Ingress is eBPF's. */
+static void probe_marked(const char *where)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		if (strcmp(rows[i].from, "pod3") == 0 &&
+		    strcmp(rows[i].name, "another port") != 0) {
+			probe(&rows[i], false, false, where);
+			probe(&rows[i], true, false, where);
+		}
+	}
+}
+
 Test(net_ruleset_policy_packets, after_dnat)
 {
 	struct nl_sock route = node(false);
@@ -416,14 +442,7 @@ Test(net_ruleset_policy_packets, after_dnat)
 	must(services);
 	must(marks);
 	put_policy(&route, POLICY_AFTER_DNAT, false, false);
-	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
-		/* Ingress is eBPF's. */
-		if (strcmp(rows[i].from, "pod3") == 0 &&
-		    strcmp(rows[i].name, "another port") != 0) {
-			probe(&rows[i], false, false, "after DNAT");
-			probe(&rows[i], true, false, "after DNAT");
-		}
-	}
+	probe_marked("after DNAT");
 	probe(&unmarked, false, false, "replies of marked pods");
 	put_policy(&route, POLICY_AFTER_DNAT, false, true);
 	probe(&rows[1], false, true, "after DNAT");
@@ -439,5 +458,9 @@ Test(net_ruleset_policy_packets, after_dnat)
 	put_policy(&route, POLICY_AFTER_DNAT, false, false);
 	probe(&flushed, false, false, "restored");
 	probe(&flushed, true, false, "restored");
+	must("nft delete table inet cnida_policy");
+	must(services);
+	put_policy_late(&route, POLICY_AFTER_DNAT, false, false, 2);
+	probe_marked("after DNAT, pods that came later");
 	nl_close(&route);
 }

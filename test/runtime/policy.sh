@@ -329,6 +329,46 @@ backend_of_the_pods()
 	plugin_policy='{}'
 }
 
+# service FAMILY ADDRESS - ports 8080 and 8081 of the Service are 80 and 81 of pod b
+service()
+{
+	local ip=ip
+	[ "$1" = 4 ] || ip=ip6
+	nft "add table inet kube; add chain inet kube pre { type nat hook prerouting priority dstnat; };
+		add rule inet kube pre $ip daddr $2 tcp dport 8080 dnat $ip to $(bracket "$(address b "$1")"):80;
+		add rule inet kube pre $ip daddr $2 tcp dport 8081 dnat $ip to $(bracket "$(address b "$1")"):81"
+}
+bracket() { if [[ $1 == *:* ]]; then echo "[$1]"; else echo "$1"; fi; }
+
+# Pods whose rules no other pod of the node has, attached when the policy is in force: straight, and through a Service.
+rules_of_later_pods()
+{
+	local f vip pod
+	plugin_policy=$(jq -cn --arg b "$1" '{backend: $b}')
+	attach b
+	{ known; policy only-b '{"podSelector": {"matchLabels": {"app": "c"}}, "policyTypes": ["Egress"], "egress": [{"to": [{"podSelector":
+		{"matchLabels": {"app": "b"}}}], "ports": [{"port": 80}]}]}'; allow_b; } | apply
+	attach c a
+	verdict "$1, later, egress" c b 80 allow
+	verdict "$1, later, egress, another port" c b 81 deny
+	verdict "$1, later, ingress" b a 8003 allow
+	verdict "$1, later, ingress, another port" b a 81 deny
+	for f in 4 6; do
+		vip=10.96.0.1
+		[ "$f" = 4 ] || vip=fd96::1
+		service "$f" "$vip"
+		equal "$1, later, through a Service, IPv$f" allow "$(probe c "$vip" 8080)"
+		equal "$1, later, through a Service, another port, IPv$f" deny "$(probe c "$vip" 8081)"
+	done
+	for pod in a b c; do
+		succeeds "$1, later: CHECK of $pod" check_pod "$pod"
+	done
+	nft delete table inet kube
+	detach a b c
+	$cnida policy clear > clear.out 2>&1
+	plugin_policy='{}'
+}
+
 # The record of a pod that is being attached tells it too, and one that came after the pods were counted is not missed.
 apply_beside_first_adds()
 {
@@ -378,9 +418,11 @@ for mode in bridge ptp; do
 	full_map
 	stale
 	the_end
+	rules_of_later_pods ebpf
 	# At a bridge nftables needs br_netfilter.
 	if [ "$mode" = ptp ] || [ -e /proc/sys/net/bridge ]; then
 		backend_of_the_pods
+		rules_of_later_pods nftables
 		apply_beside_first_adds
 	fi
 	ip link delete cni0 2> /dev/null

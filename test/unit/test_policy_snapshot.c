@@ -183,6 +183,38 @@ Test(policy_snapshot, objects_written_out_mean_the_same)
 static struct port_range all[] = { { 0, 0, 65535 } };
 static struct port_list lists[] = { { 0, 1 } };
 
+/* What a set allows is read from the file as from the tables; of a damaged file at least no byte is read that is not its. */
+static size_t read_cells(const struct cells *c, uint32_t set)
+{
+	size_t n, n_ports, sum = 0;
+	const struct cell *v = cells_of_set(c, set, &n);
+
+	for (size_t i = 0; i < n; i++) {
+		const struct port_range *r = cells_ports(c, v[i].ports, &n_ports);
+
+		for (size_t k = 0; k < n_ports; k++)
+			sum += (size_t)r[k].proto + r[k].first + r[k].last;
+	}
+	return sum;
+}
+
+static void compare_cells(const struct verdicts *v, const struct tables *t)
+{
+	const struct cells expected = tables_cells(t);
+
+	for (uint32_t set = 0; set <= t->n_sets; set++) {
+		size_t n_expected, n_found;
+		const struct cell *e = cells_of_set(&expected, set, &n_expected),
+				  *f = cells_of_set(&v->cells, set, &n_found);
+
+		cr_assert_eq(n_found, n_expected, "set %u: expected %zu cells, found %zu", set,
+		             n_expected, n_found);
+		cr_assert(n_found == 0 || memcmp(e, f, n_found * sizeof(*e)) == 0, "set %u", set);
+		cr_assert_eq(read_cells(&v->cells, set), read_cells(&expected, set),
+		             "set %u: ports", set);
+	}
+}
+
 Test(policy_verdicts, by_name)
 {
 	struct cell cells[] = { { 2, 0, 0 }, { 3, 1, 0 } };
@@ -233,14 +265,18 @@ Test(policy_verdicts, by_name)
 	cr_assert(verdicts_find(&v, "", "pod-1", &found) == 0 && found.pod.class == 9,
 	          "no namespace");
 	cr_assert(verdicts_find(&v, "a", "", &found) == 0 && found.pod.class == 7, "no name");
+	compare_cells(&v, &t);
 	for (size_t cut = 0; cut < size; cut += 7)
 		cr_assert(verdicts_use(bytes, cut, &v) == -ENOENT, "cut at %zu", cut);
 	for (size_t i = 0; i < size; i++) {
 		uint8_t was = bytes[i];
 
 		bytes[i] = (uint8_t)(was + 131);
-		if (verdicts_use(bytes, size, &v) == 0)
+		if (verdicts_use(bytes, size, &v) == 0) {
 			(void)verdicts_find(&v, "a", "pod-1", &found);
+			for (uint32_t set = 0; set < 5; set++)
+				(void)read_cells(&v.cells, set);
+		}
 		bytes[i] = was;
 	}
 }
