@@ -220,7 +220,7 @@ static int map_ports(struct attachment *a, struct err *e)
 {
 	if (strcmp(a->req->type, "cnida") != 0)
 		return 0;
-	return portmap_add_pod(a->req, a->rec.ips, a->rec.n_ips, e);
+	return portmap_add_pod(a->req, a->rec.ips, a->rec.n_ips, &a->pod, e);
 }
 
 static void undo_ports(struct attachment *a)

@@ -88,9 +88,10 @@ int garbage_collect_dead(struct garbage_dead *g, const char *what, const struct 
                          struct err *e)
 {
 	char text[GARBAGE_TEXT_MAX];
+	int there = *o->network ? owner_is_there(o, e) : 0;
 
-	if (*o->network && owner_alive(o))
-		return 0;
+	if (there != 0)
+		return there < 0 ? there : 0;
 	garbage_describe(what, o, text);
 	garbage_tell(&g->report, text, garbage_why(o));
 	return garbage_add(&g->names, o->name, e);

@@ -33,6 +33,24 @@ bool owner_alive(const struct owner *o)
 	return !*o->netns || netns_alive(o->netns, &o->netns_id);
 }
 
+int owner_is_there(const struct owner *o, struct err *e)
+{
+	_cleanup_close_ int fd = -1;
+	struct err ignored;
+	uint64_t now = 0;
+	int r;
+
+	if (!owner_alive(o))
+		return 0;
+	if (!*o->netns || !o->netns_cookie)
+		return 1;
+	fd = netns_open(o->netns, NULL, &ignored);
+	if (fd < 0) /* it cannot be looked at, or ended right now: whoever asks again will know */
+		return 1;
+	r = netns_cookie(fd, &now, e);
+	return r < 0 ? r : !now || now == o->netns_cookie;
+}
+
 bool owner_is_valid(const struct request *req, const struct owner *o)
 {
 	const json_t *item;
@@ -65,20 +83,25 @@ int owner_put(json_t *doc, const struct owner *o)
 
 	bad |= jset(doc, "netnsDev", json_integer((json_int_t)o->netns_id.dev));
 	bad |= jset(doc, "netnsIno", json_integer((json_int_t)o->netns_id.ino));
+	if (o->netns_cookie)
+		bad |= jset(doc, "netnsCookie", json_integer((json_int_t)o->netns_cookie));
 	return bad;
 }
 
 int owner_get(const json_t *doc, struct owner *o, struct err *e)
 {
-	int64_t dev = 0, ino = 0;
+	int64_t dev = 0, ino = 0, cookie = 0;
 	int x = record_texts_get(doc, o, texts, ARRAY_SIZE(texts), e);
 
 	if (x >= 0)
 		x = jget_int(doc, "", "netnsDev", 0, INT64_MAX, &dev, e);
 	if (x >= 0)
 		x = jget_int(doc, "", "netnsIno", 0, INT64_MAX, &ino, e);
+	if (x >= 0)
+		x = jget_int(doc, "", "netnsCookie", 0, INT64_MAX, &cookie, e);
 	if (x < 0)
 		return x;
 	o->netns_id = (struct netns_id) { .dev = (uint64_t)dev, .ino = (uint64_t)ino };
+	o->netns_cookie = (uint64_t)cookie;
 	return *o->network ? 0 : err_set(e, CNI_E_INTERNAL, EBADMSG, "no network");
 }

@@ -21,7 +21,8 @@
 	char container_id[256];                                  \
 	char ifname[IFNAMSIZ];                                   \
 	char netns[4096];                                        \
-	struct netns_id netns_id;
+	struct netns_id netns_id;                                \
+	uint64_t netns_cookie; /* 0: not known */
 
 struct owner {
 	OWNER_MEMBERS
@@ -41,6 +42,9 @@ int owner_describe(const struct request *req, struct owner *ret, struct err *e);
 
 /* owner_alive() - Does its network namespace still exist? Who has none lives. */
 bool owner_alive(const struct owner *o);
+/* owner_is_there() - The same, and also where its namespace ended and the one that took its path got its number too, if the cookie is
+ * known. Enters the namespace: for an owner that is in somebody's way. 1, 0 or -errno. */
+int owner_is_there(const struct owner *o, struct err *e);
 
 /* owner_is_valid() - Is it in the request's "cni.dev/valid-attachments"? */
 bool owner_is_valid(const struct request *req, const struct owner *o);

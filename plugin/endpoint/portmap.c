@@ -181,7 +181,7 @@ static int give(const struct portmap_record *r, struct err *e)
 }
 
 int portmap_add(const struct request *req, const struct portmap_conf *c, const struct ip_prefix *v4,
-                const struct ip_prefix *v6, struct err *e)
+                const struct ip_prefix *v6, const struct nl_sock *pod, struct err *e)
 {
 	_cleanup_portmap_record_ struct portmap_record rec = { .v = NULL };
 	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
@@ -195,6 +195,12 @@ int portmap_add(const struct request *req, const struct portmap_conf *c, const s
 	netns = netns_open(req->netns, &rec.netns_id, e);
 	if (netns < 0)
 		return netns;
+	if (pod)
+		rec.netns_cookie = netns_cookie_of(pod->fd);
+	else
+		r = netns_cookie(netns, &rec.netns_cookie, e);
+	if (r < 0)
+		return r;
 	lock = portmap_record_lock(e);
 	if (lock < 0)
 		return lock;
@@ -336,7 +342,8 @@ static void first_addresses(const struct ip_prefix *ips, size_t n, struct ip_pre
 	}
 }
 
-int portmap_add_pod(const struct request *req, const struct ip_prefix *ips, size_t n, struct err *e)
+int portmap_add_pod(const struct request *req, const struct ip_prefix *ips, size_t n,
+                    const struct nl_sock *pod, struct err *e)
 {
 	struct portmap_conf conf;
 	struct ip_prefix v4, v6;
@@ -344,7 +351,7 @@ int portmap_add_pod(const struct request *req, const struct ip_prefix *ips, size
 
 	first_addresses(ips, n, &v4, &v6);
 	if (r == 0 && conf.n > 0)
-		r = portmap_add(req, &conf, &v4, &v6, e);
+		r = portmap_add(req, &conf, &v4, &v6, pod, e);
 	portmap_conf_free(&conf);
 	return r;
 }

@@ -19,6 +19,7 @@
 /**
  * portmap_add() - Give the ports to the attachment of a request
  * @v4, @v6:	its addresses, AF_UNSPEC for none; a mapping for which there is no address is skipped, as upstream does
+ * @pod:	a socket of its namespace, which is entered otherwise (15 us); NULL for none
  *
  * What an earlier ADD of the same attachment gave is taken back first. Opens route_localnet on the link towards the pod if
  * the node's own 127.0.0.1 is to reach it, and forgets the UDP and SCTP connections that would keep their old way.
@@ -26,7 +27,7 @@
  * Return: 0, or -errno with nothing left; -EEXIST with code 7 names the port and its holder.
  */
 int portmap_add(const struct request *req, const struct portmap_conf *c, const struct ip_prefix *v4,
-                const struct ip_prefix *v6, struct err *e);
+                const struct ip_prefix *v6, const struct nl_sock *pod, struct err *e);
 
 /**
  * portmap_del() - Take all ports of the attachment back
@@ -53,7 +54,7 @@ int portmap_check_record(const struct portmap_record *rec, struct err *e);
 /* portmap_add_pod(), portmap_check_pod() - The same for type cnida: the ports of the request's configuration or, before those, of
  * its runtimeConfig, for the first address of each family. Nothing without mappings. DEL is portmap_del_record(). */
 int portmap_add_pod(const struct request *req, const struct ip_prefix *ips, size_t n,
-                    struct err *e);
+                    const struct nl_sock *pod, struct err *e);
 int portmap_check_pod(const struct request *req, const struct ip_prefix *ips, size_t n,
                       struct err *e);
 

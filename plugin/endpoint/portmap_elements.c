@@ -58,13 +58,16 @@ static int match_owner(const struct portmap_record *r, void *arg, struct err *e)
 {
 	struct obstacle *o = arg;
 	char owner[PORTMAP_OWNER_MAX];
+	int there;
 
-	(void)e;
 	(void)portmap_record_owner(r, owner);
 	if (!*r->network || strncmp(owner, o->owner, RULESET_COMMENT_MAX) != 0)
 		return 0;
+	there = owner_is_there(&r->owner, e);
+	if (there < 0)
+		return there;
 	o->known = true;
-	o->alive = owner_alive(&r->owner);
+	o->alive = there;
 	memcpy(o->name, r->name, sizeof(o->name));
 	memcpy(o->container_id, r->container_id, sizeof(o->container_id));
 	memcpy(o->ifname, r->ifname, sizeof(o->ifname));

@@ -238,12 +238,6 @@ void link_set_promisc_msg(struct nl_batch *b, int ifindex, bool on)
 	begin_set(b, ifindex, NULL, on ? IFF_PROMISC : 0, IFF_PROMISC, "set promiscuous mode");
 }
 
-void link_set_group_msg(struct nl_batch *b, const char *name, uint32_t group)
-{
-	begin_set(b, 0, name, 0, 0, "set the link's group");
-	nl_put_u32(b, IFLA_GROUP, group);
-}
-
 void link_retire_msg(struct nl_batch *b, const char *name, uint32_t group)
 {
 	begin_set(b, 0, name, 0, IFF_UP, "put the link down and set its group");

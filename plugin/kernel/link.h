@@ -100,7 +100,6 @@ void link_set_down_msg(struct nl_batch *b, int ifindex);
 void link_announce_msg(struct nl_batch *b, int ifindex, const uint8_t mac[static 6]);
 void link_set_mac_msg(struct nl_batch *b, int ifindex, const uint8_t mac[static 6]);
 void link_set_promisc_msg(struct nl_batch *b, int ifindex, bool on);
-void link_set_group_msg(struct nl_batch *b, const char *name, uint32_t group);
 /* link_retire_msg() - Down, and into that group. */
 void link_retire_msg(struct nl_batch *b, const char *name, uint32_t group);
 /* link_set_port_msg() - Bridge port flags of a host veth. */

@@ -24,6 +24,10 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
+#ifndef SO_NETNS_COOKIE /* musl does not know it; the same on all processors that we are built for */
+#	define SO_NETNS_COOKIE 71
+#endif
+
 #define OWN_NETNS "/proc/thread-self/ns/net"
 #define NETNS_MAX 65536 /* namespaces that netns_each() looks at */
 
@@ -149,6 +153,32 @@ int netns_leave(int *back, struct err *e)
 	return 0;
 }
 
+/* Only a socket tells, and it knows the namespace in which it was made. */
+uint64_t netns_cookie_of(int socket)
+{
+	uint64_t cookie;
+	socklen_t len = sizeof(cookie);
+
+	return getsockopt(socket, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &len) == 0 ? cookie : 0;
+}
+
+static uint64_t own_cookie(void)
+{
+	_cleanup_close_ int s = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	return s < 0 ? 0 : netns_cookie_of(s);
+}
+
+int netns_cookie(int fd, uint64_t *ret, struct err *e)
+{
+	int back, r = netns_enter(fd, &back, e);
+
+	if (r < 0)
+		return r;
+	*ret = own_cookie();
+	return netns_leave(&back, e);
+}
+
 /* Walking all of them */
 
 struct walk {
@@ -208,7 +238,7 @@ static int visit(struct walk *w, const char *path, struct err *e)
 	r = remember(w, &id, e);
 	if (!r)
 		r = w->fn(fd, &id, w->arg, e);
-	return r < 0 ? r : 0;
+	return r;
 }
 
 static int visit_processes(struct walk *w, struct err *e)

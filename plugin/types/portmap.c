@@ -17,7 +17,7 @@ static int add(const struct request *req, struct result *ret, struct err *e)
 	if (r == 0)
 		r = chain_read(req, "must be called as chained plugin", &chain, e);
 	if (r > 0 && conf.n > 0)
-		r = portmap_add(req, &conf, &chain.v4, &chain.v6, e);
+		r = portmap_add(req, &conf, &chain.v4, &chain.v6, NULL, e);
 	portmap_conf_free(&conf);
 	if (r < 0)
 		chain_free(&chain);

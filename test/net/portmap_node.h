@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "endpoint/portmap.h"
 #include "endpoint/portmap_record.h"
+#include "kernel/link.h"
 #include "types/type.h"
 
 #include <arpa/inet.h>
@@ -42,12 +43,26 @@ static const char portmap_topology[] =
 	"  ip -n pod$i route add default via fd01::1\n"
 	"done\n" NODE_OUTSIDE "ip -n outside route add default via 192.0.2.1\n";
 
+/* The node's ends came up first: they send nothing, and a bridge lets nothing through, before the kernel has told them
+ * that they have carrier. */
+static inline void portmap_wait_links(void)
+{
+	static const char *const ends[] = { "h2", "h3", "up0" };
+	_cleanup_nl_ struct nl_sock s = { .fd = -1 };
+	struct err e = { 0 };
+
+	cr_assert_eq(nl_open(NETLINK_ROUTE, &s, &e), 0, "%s", e.msg);
+	for (size_t i = 0; i < ARRAY_SIZE(ends); i++)
+		cr_assert_eq(link_wait_port(&s, ends[i], 10000, &e), 0, "%s: %s", ends[i], e.msg);
+}
+
 static inline void portmap_node(void)
 {
 	own_run();
 	cr_assert_eq(unshare(CLONE_NEWNET), 0, "%s", strerror(errno));
 	/* /proc/sys/net and /sys are those of the process that looks. */
 	must(portmap_topology);
+	portmap_wait_links();
 }
 
 /* Sockets */

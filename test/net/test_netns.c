@@ -6,6 +6,7 @@
 #include "space.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <sys/stat.h>
 
 /* Names that mountinfo writes with escapes. */
@@ -148,6 +149,15 @@ static int count(int fd, const struct netns_id *id, void *arg, struct err *e)
 	return c->calls == c->stop_after ? err_set(e, CNI_E_INTERNAL, ECANCELED, "enough") : 0;
 }
 
+/* Stops at the second. */
+static int find(int fd, const struct netns_id *id, void *arg, struct err *e)
+{
+	int *calls = arg;
+
+	(void)fd, (void)id, (void)e;
+	return ++*calls == 2;
+}
+
 Test(netns, each)
 {
 	struct census c = { .stop_after = 0 };
@@ -174,4 +184,35 @@ Test(netns, each)
 	r = netns_each(count, &c, &e);
 	cr_expect(r == -ECANCELED && c.calls == 2,
 	          "stopped: expected %d after 2 calls, found %d after %d", -ECANCELED, r, c.calls);
+	c.calls = 0;
+	r = netns_each(find, &c.calls, &e);
+	cr_expect(r == 1 && c.calls == 2, "found: expected 1 after 2 calls, found %d after %d", r,
+	          c.calls);
+}
+
+Test(netns, cookie)
+{
+	uint64_t first, again, other, own;
+	struct netns_id home;
+	struct err e;
+	int fd;
+
+	prepare();
+	fd = netns_open(odd_names[0], NULL, &e);
+	ok(netns_cookie(fd, &first, &e), &e);
+	ok(netns_cookie(fd, &again, &e), &e);
+	close(fd);
+	fd = netns_open(odd_names[1], NULL, &e);
+	ok(netns_cookie(fd, &other, &e), &e);
+	close(fd);
+	fd = netns_open("/proc/self/ns/net", &home, &e);
+	ok(netns_cookie(fd, &own, &e), &e);
+	close(fd);
+	cr_expect(first && first == again, "expected one cookie, found %" PRIu64 " and %" PRIu64,
+	          first, again);
+	cr_expect(first != other && first != own && other != own,
+	          "expected three cookies, found %" PRIu64 ", %" PRIu64 " and %" PRIu64, first,
+	          other, own);
+	cr_expect(netns_is_own(&home), "expected to be back");
+	cr_expect(netns_cookie(0, &own, &e) < 0, "of what is no namespace: expected an error");
 }

@@ -310,6 +310,30 @@ Test(sweep, unreadable, .fini = forget)
 	whole("damaged, dead", &a2);
 }
 
+/* Files as upstream's host-local writes them, without a tag, and nothing in libcni's cache: the addresses that a namespace has
+ * stay, however old the files are. */
+Test(sweep, untagged, .fini = forget)
+{
+	struct net a;
+	struct pod a1, a2, a3;
+
+	own_node();
+	a = network("a", 71, "swp0");
+	attach_pod(&a, "pod-a1", &a1);
+	attach_pod(&a, "pod-a2", &a2);
+	attach_pod(&a, "pod-a3", &a3);
+	must("for f in " STORES
+	     "/a/*71*; do cat \"$f\" > /run/plain && rm \"$f\" && cp /run/plain \"$f\" && "
+	     "touch -d '10 minutes ago' \"$f\"; done");
+	sweep("untagged, alive", 0);
+	whole("untagged, alive", &a1);
+	kill_pod(&a2);
+	sweep("untagged, one dead", 1);
+	gone("untagged, one dead", &a2);
+	whole("untagged, one dead", &a1);
+	whole("untagged, one dead", &a3);
+}
+
 /* Elements and files that nothing belongs to. */
 Test(sweep, orphans, .fini = forget)
 {

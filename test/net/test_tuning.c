@@ -18,6 +18,18 @@
 
 #define BACKUP TUNING_DATA_DIR "/c1_" SPACE_POD ".json"
 
+/* Not as the machine's own namespace is: a new one takes over how that forwards. */
+static void open_pod(struct chained *c)
+{
+	struct err e;
+	int back;
+
+	chained_open(c);
+	chained_enter_pod(c, &back);
+	ok(sysctl_set("net/ipv4/conf/eth0/forwarding", "0", &e), &e);
+	chained_leave_pod(&back);
+}
+
 /* One line that says how the pod's interface is, and two sysctls. */
 static const char *state(const struct chained *c, char buf[static 256])
 {
@@ -80,7 +92,7 @@ Test(net_tuning, adds_checks_and_puts_back)
 	struct result res;
 	struct err e = { 0 };
 
-	chained_open(&c);
+	open_pod(&c);
 	is(&c, "before", BEFORE);
 	result_init(&res);
 	ok(tuning_add(chained_request(&c, "tuning", ALL), &res, &e), &e);
@@ -103,7 +115,7 @@ Test(net_tuning, two_in_a_chain)
 {
 	struct chained c;
 
-	chained_open(&c);
+	open_pod(&c);
 	add(&c, "\"mtu\":1400,\"sysctl\":{\"net.ipv4.conf.IFNAME.forwarding\":\"1\"}",
 	    "02:00:00:00:00:03 mtu 1400 qlen 1000 forwarding 1 ports 32768\t60999");
 	add(&c, ALL, AFTER);
@@ -137,7 +149,7 @@ Test(net_tuning, failures_leave_nothing)
 	struct chained c;
 	FILE *f;
 
-	chained_open(&c);
+	open_pod(&c);
 	cr_assert(mkdir("/etc/cni", 0755) == 0 && mkdir("/etc/cni/tuning", 0755) == 0, "folders");
 	f = fopen(TUNING_ALLOWLIST, "w");
 	cr_assert(f && fputs("IFNAME\nlocal_port_range$\n", f) >= 0 && fclose(f) == 0, "the list");
@@ -179,7 +191,7 @@ Test(net_tuning, check_names_what_changed)
 {
 	struct chained c;
 
-	chained_open(&c);
+	open_pod(&c);
 	for (size_t i = 0; i < ARRAY_SIZE(damages); i++) {
 		struct err e = { 0 };
 		int back, r;
@@ -205,7 +217,7 @@ Test(net_tuning, del_always_succeeds)
 	struct err e = { 0 };
 	FILE *f;
 
-	chained_open(&c);
+	open_pod(&c);
 	add(&c, ALL, AFTER);
 	req = *chained_request(&c, "tuning", "\"mtu\":\"nonsense\"");
 	req.prev_result = NULL;

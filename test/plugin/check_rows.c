@@ -38,7 +38,7 @@ const struct kind check_kinds[] = {
 };
 
 const struct mutation check_mutations[] = {
-	/* The pod's side. */
+	/* The pod's side. Before Linux 6.2 only a link that is down can be renamed. */
 	{ "container link down", 0, "ip -n $NS link set eth0 down", NULL,
 	  "eth0: expected up, found down" },
 	{ "container link renamed", 0,
@@ -47,10 +47,12 @@ const struct mutation check_mutations[] = {
 	{ "container link deleted", 0, "ip -n $NS link del eth0", NULL,
 	  "interface: expected cni*, found no such interface" },
 	{ "container link is another kind", 0,
-	  "ip -n $NS link set eth0 name other0 && ip -n $NS link add eth0 type bridge", NULL,
-	  "eth0: expected veth, found bridge" },
+	  "ip -n $NS link set eth0 down && ip -n $NS link set eth0 name other0 && ip -n $NS link set other0 up && "
+	  "ip -n $NS link add eth0 type bridge",
+	  NULL, "eth0: expected veth, found bridge" },
 	{ "container link is another veth", 0,
-	  "ip -n $NS link set eth0 name other0 && ip -n $NS link add eth0 address $MAC type veth peer other1",
+	  "ip -n $NS link set eth0 down && ip -n $NS link set eth0 name other0 && ip -n $NS link set other0 up && "
+	  "ip -n $NS link add eth0 address $MAC type veth peer other1",
 	  NULL, "eth0: expected *, found the peer of another interface" },
 	{ "MAC of the container", 0, "ip -n $NS link set eth0 address 02:00:00:00:00:99",
 	  "ip -n $NS link set eth0 address $MAC",
