@@ -133,8 +133,10 @@ static int fill_cells(struct filling *f, size_t n_pods, struct err *e)
 		policy_nft_cells_add(&c, f->pods[i].verdict.set[INGRESS]);
 		policy_nft_cells_add(&c, f->pods[i].verdict.set[EGRESS]);
 	}
-	if (r == 0)
+	if (r == 0) {
+		policy_nft_cells_begin(&c, &f->fill);
 		policy_nft_cells_fill(&c, &f->fill);
+	}
 	policy_nft_cells_free(&c);
 	return r;
 }

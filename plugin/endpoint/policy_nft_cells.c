@@ -5,11 +5,20 @@
 #include "endpoint/policy_nft_cells.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* List 0 is nobody's: a key that was not filled in finds nothing. */
 #define LIST_ID(list) ((list) + 1)
+/* Port ranges of the whole policy that are filled in at once. To put one into a set of ranges, the kernel copies the set: for an ADD
+ * that is the dearest part, and most policies have few. */
+#define RANGES_AT_ONCE 256
+
+static bool at_once(const struct cells *c)
+{
+	return c->n_ranges <= RANGES_AT_ONCE;
+}
 
 int policy_nft_cells_init(struct policy_nft_cells *c, const struct cells *cells, size_t n,
                           struct err *e)
@@ -65,13 +74,19 @@ static void fill_list(struct policy_nft_cells *c, struct policy_fill *f, uint32_
 		policy_fill_ports(f, LIST_ID(list), r[i].proto, r[i].first, r[i].last);
 }
 
+void policy_nft_cells_begin(struct policy_nft_cells *c, struct policy_fill *f)
+{
+	for (uint32_t i = 0; at_once(c->cells) && i < c->cells->n_lists; i++)
+		fill_list(c, f, i);
+}
+
 void policy_nft_cells_fill(struct policy_nft_cells *c, struct policy_fill *f)
 {
 	size_t n;
 
 	sort_sets(c);
 	memset(c->lists, 0, c->cells->n_lists);
-	for (size_t i = 0; i < c->n_sets; i++) {
+	for (size_t i = 0; !at_once(c->cells) && i < c->n_sets; i++) {
 		const struct cell *v = cells_of_set(c->cells, c->sets[i], &n);
 
 		while (n > 0)

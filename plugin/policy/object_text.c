@@ -36,11 +36,19 @@ static bool make_room(struct text *t, size_t n)
 
 static void put_bytes(struct text *t, const char *bytes, size_t n)
 {
+	char *to;
+
 	if (t->bad || (n >= t->cap - t->len && !make_room(t, n))) /* with its end */
 		return;
-	memcpy(t->v + t->len, bytes, n);
+	to = t->v + t->len;
 	t->len += n;
-	t->v[t->len] = '\0';
+	/* Most parts are shorter than what a call of memcpy() is worth. */
+	if (n > 16)
+		to = (char *)memcpy(to, bytes, n) + n;
+	else
+		while (n-- > 0)
+			*to++ = *bytes++;
+	*to = '\0';
 }
 
 static void put_all(struct text *t, const char *const parts[])

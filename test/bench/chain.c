@@ -250,6 +250,7 @@ void scenario_status(struct bench *b)
 		   *version = bench_row(b, "ms", "status.version",
 	                                "STATUS, beside VERSION of upstream"),
 		   *one = bench_row(b, "ms", "status.one", "STATUS type cnida"),
+		   *start = bench_row(b, "ms", "status.start", "VERSION in turns with it"),
 		   *nothing = bench_row(b, "ms", "status.nothing",
 	                                "a static program that does nothing");
 	const struct peer *up = &b->peers[UPSTREAM], *ours = &b->peers[CNIDA];
@@ -264,6 +265,7 @@ void scenario_status(struct bench *b)
 			measure(up, UPSTREAM, NULL, "bridge", "VERSION", NULL, version, NULL);
 		if (!ours->present)
 			continue;
+		measure(ours, CNIDA, NULL, "bridge", "VERSION", NULL, start, NULL);
 		measure(ours, CNIDA, NULL, "bridge", "STATUS", conf, status, cpu);
 		measure(ours, CNIDA, NULL, "cnida", "STATUS", conf, one, NULL);
 	}

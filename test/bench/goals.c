@@ -36,7 +36,7 @@ static const struct row_goal {
 	{ "one.add.execs", "processes of an ADD of the chain, type cnida", 0, 1, NULL, 0 },
 	{ "one.add.tree", "memory of an ADD of the chain, type cnida", 0, 3072, NULL, 0 },
 	{ "status", "STATUS", 0, 1, NULL, 0 },
-	{ "status", "STATUS against process start (our VERSION)", 0, 0, "version", 1.15 },
+	{ "status", "STATUS against process start (our VERSION)", 0, 0, "status.start", 1.15 },
 	{ "status", "STATUS against a program that does nothing", 0, 0, "status.nothing", 1.15 },
 	{ "policy.ebpf.add", "ADD with policy (eBPF), above the same without", 0, 0.4,
 	  "policy.ebpf.add.without", 0 },

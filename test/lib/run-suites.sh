@@ -226,16 +226,35 @@ long()
 	fi
 }
 
-# Killing at each system call is mostly waiting for the kernel to end links: it has all the time that the others take.
+# asked NAME - is this one of test/long, and was it named?
+asked()
+{
+	[ "${#wanted[@]}" -gt 0 ] && selected "$1" && [ -x "test/long/${1#long-}.sh" ]
+}
+
+# Killing at each system call is mostly waiting for the kernel to end links, and nothing in fuzzing and verdicts depends on when it
+# happens: they have all the time that the others take.
+patient='long-crash long-fuzz long-verdicts'
 beside=''
-if [ "${#wanted[@]}" -gt 0 ] && selected long-crash; then
-	long long-crash run &
-	beside=$!
-	trap 'pkill -P "$beside" || true' EXIT
-fi
+run_patient()
+{
+	local name
+
+	for name in $patient; do
+		! asked "$name" || long "$name" run
+	done
+}
+
+for name in $patient; do
+	if [ -z "$beside" ] && asked "$name"; then
+		run_patient &
+		beside=$!
+		trap 'pkill -P "$beside" || true' EXIT
+	fi
+done
 for file in test/long/*.sh; do
 	name=long-$(basename "$file" .sh)
-	if [ "$name" != long-crash ] && [ -x "$file" ] && [ "${#wanted[@]}" -gt 0 ] && selected "$name"; then
+	if asked "$name" && [[ " $patient " != *" $name "* ]]; then
 		long "$name" run
 		long "$name" judge
 	fi
@@ -243,7 +262,9 @@ done
 if [ -n "$beside" ]; then
 	wait "$beside"
 	trap - EXIT
-	long long-crash judge
+	for name in $patient; do
+		! asked "$name" || long "$name" judge
+	done
 fi
 
 echo "$passed passed, $failed failed, $skipped skipped"
