@@ -83,12 +83,14 @@ typedef int (*datapath_each_fn)(const struct in6 *key, const struct endpoint *ep
                                 struct err *e);
 /* datapath_count() - How many entries there are; *ret_max: how many there may be at least. */
 uint32_t datapath_count(const struct datapath *d, uint32_t *ret_max);
-/* datapath_count_flows() - How many connections are known, also such as are silent for too long; *ret_max: how many places there are. */
+/* datapath_count_flows() - How many connections are known, also such as are silent for too long; *ret_max: how many places
+ * there are. */
 int datapath_count_flows(const struct datapath *d, uint32_t *ret, uint32_t *ret_max, struct err *e);
 /* datapath_each() - All entries, those of interfaces too. Entries that come or go meanwhile may be missed or met twice. */
 int datapath_each(const struct datapath *d, datapath_each_fn fn, void *arg, struct err *e);
 
-/* datapath_set_slot() - Change one slot, not that of the image in force, of an entry in place: 1, 0 if there is no such entry, or -errno. */
+/* datapath_set_slot() - Change one slot, not that of the image in force, of an entry in place: 1, 0 if there is no such
+ * entry, or -errno. */
 int datapath_set_slot(const struct datapath *d, const struct in6 *key, uint32_t parity,
                       const struct endpoint_slot *slot, struct err *e);
 
@@ -112,8 +114,8 @@ int64_t datapath_image_size(const struct datapath *d, struct err *e);
  */
 int datapath_install(const struct datapath *d, const void *image, size_t size, struct err *e);
 
-/* For loader_upgrade(): datapath_copy_image() puts the image in force, if there is one, into another map of policies, whose images have
- * @capacity bytes; datapath_set_image_size() tells that they have from now on. */
+/* For loader_upgrade(): datapath_copy_image() puts the image in force, if there is one, into another map of policies, whose
+ * images have @capacity bytes; datapath_set_image_size() tells that they have from now on. */
 int datapath_copy_image(const struct datapath *d, int policy, uint32_t capacity, struct err *e);
 int datapath_set_image_size(const struct datapath *d, uint32_t capacity, struct err *e);
 
@@ -136,7 +138,8 @@ int datapath_detach(const struct datapath *d, struct nl_sock *route, int ifindex
 /* datapath_attached() - Are both there, in whatever version? 1, 0 or -errno. For CHECK. */
 int datapath_attached(const struct datapath *d, struct nl_sock *route, int ifindex, struct err *e);
 
-/* datapath_replace() - Put these programs in place of ours of whatever version, each in one step: 1, 0 if there were none, or -errno. */
+/* datapath_replace() - Put these programs in place of ours of whatever version, each in one step: 1, 0 if there were none,
+ * or -errno. */
 int datapath_replace(const struct datapath *d, struct nl_sock *route, int ifindex, struct err *e);
 
 #endif

@@ -120,7 +120,8 @@ inline_always int fits(const struct __sk_buff *skb, const struct packet *p, cons
 }
 
 /*
- * classify() - The connection's entry and what it means for the packet; *f: the entry, when this is FLOW_GOOD; *ret_ok: what the rules say if they were asked
+ * classify() - The connection's entry and what it means for the packet; *f: the entry, when this is FLOW_GOOD; *ret_ok: what
+ * the rules say if they were asked
  *
  * @sender: for from_pod. @which: flags of a flow, what is to be judged if the connection is new.
  */
@@ -421,12 +422,14 @@ inline_always int to_pod_new(struct __sk_buff *skb, struct packet *p, const stru
 /* Not IP. */
 static __attribute__((noinline)) int to_pod_other(struct __sk_buff *skb)
 {
-	const struct endpoint *link = map_link(skb->ifindex);
 	const struct image_header *image;
+	const struct endpoint *link;
 
+	/* Before the pod is looked up: each ADD and each question of one pod reaches all others of its bridge. */
 	if (frame_is_arp(skb))
 		return PASS;
 	image = map_image();
+	link = map_link(skb->ifindex);
 	if (!link || !image)
 		return DROP;
 	return skb->ingress_ifindex == 0 || link->slot[image->parity & 1].ingress == 0 ? PASS

@@ -30,7 +30,8 @@ struct loader_conf {
 		.max_flows = 8192, .max_endpoints = 512, .image_size = 65536, .switches = 1 \
 	}
 
-/* loader_load() - Have the datapath: 1 if it was loaded now (then no image is in force, and nothing passes), 0 if it was there, -errno. */
+/* loader_load() - Have the datapath: 1 if it was loaded now (then no image is in force, and nothing passes), 0 if it was
+ * there, -errno. */
 int loader_load(const struct loader_conf *conf, struct err *e);
 
 /* loader_is_current() - Are the pinned programs those of this executable? One system call. False also if nothing is loaded. */

@@ -51,7 +51,8 @@ inline_always void end_copy(struct end *end, const struct endpoint *ep, __u32 pa
 	mac_copy(end->mac, ep->mac);
 }
 
-/* end_set() - By an address or, of a link, what it stands under: 0 if the entry was being written. @host_mac: NULL if not wanted. */
+/* end_set() - By an address or, of a link, what it stands under: 0 if the entry was being written. @host_mac: NULL if not
+ * wanted. */
 inline_always int end_set(struct end *end, __u64 high, __u64 low, __u32 parity, __u8 *host_mac)
 {
 	__u32 sequence;

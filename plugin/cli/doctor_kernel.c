@@ -110,6 +110,7 @@ static void try_shaping(struct diagnosis *d, struct nl_sock *s)
 {
 	const struct tc_tbf tbf = { .rate = 125000, .burst = 16384, .limit = 16384 };
 	struct link_info ifb = { .ifindex = 0 };
+	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
 	_uninitialized_ struct nl_batch b;
 	struct err e;
 	int r = tc_add_ifb(s, "probe3", 1500, "probe", &e);
@@ -120,7 +121,8 @@ static void try_shaping(struct diagnosis *d, struct nl_sock *s)
 		r = nl_do(s, &b, &e);
 	}
 	if (r == 0)
-		r = redirect_add(s, "probe1", link_index(s, "probe1"), "probe3", ifb.ifindex, &e);
+		r = redirect_add(s, &nft, "probe1", link_index(s, "probe1"), "probe3", ifb.ifindex,
+		                 &e);
 	if (r < 0)
 		diagnose(
 			d, FINDING_WARN, "kernel: bandwidth",

@@ -21,11 +21,12 @@ struct text_table {
 	size_t n, cap;
 };
 
-/* text_table_init() - Start with the headings, NULL-terminated. text_table_add() appends one cell (a copy; NULL or "" prints as "-"). When memory
- * runs out, what is added is left out. */
+/* text_table_init() - Start with the headings, NULL-terminated. text_table_add() appends one cell (a copy; NULL or "" prints
+ * as "-"). When memory runs out, what is added is left out. */
 void text_table_init(struct text_table *t, const char *const headings[]);
 void text_table_add(struct text_table *t, const char *text);
-/* text_table_print() - Columns as wide as their widest cell, two spaces between; control characters replaced. @colour: bold headings. */
+/* text_table_print() - Columns as wide as their widest cell, two spaces between; control characters replaced. @colour: bold
+ * headings. */
 void text_table_print(const struct text_table *t, FILE *out, int colour);
 void text_table_free(struct text_table *t);
 

@@ -203,15 +203,14 @@ static int gateways_on_node(struct attachment *a, struct err *e)
 
 static int add_elements(struct attachment *a, struct err *e)
 {
-	return elements_add(&a->rec, &a->shared, e);
+	return elements_add(&a->nft, &a->rec, &a->shared, e);
 }
 
 static void undo_elements(struct attachment *a)
 {
-	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
 	struct err e;
 
-	if (elements_del(&nft, &a->rec, &e) < 0)
+	if (elements_del(&a->nft, &a->rec, &e) < 0)
 		log_warn("%s: elements of a failed ADD stay: %s", a->rec.name, e.msg);
 }
 
@@ -220,15 +219,14 @@ static int map_ports(struct attachment *a, struct err *e)
 {
 	if (strcmp(a->req->type, "cnida") != 0)
 		return 0;
-	return portmap_add_pod(a->req, a->rec.ips, a->rec.n_ips, &a->pod, e);
+	return portmap_add_pod(&a->nft, a->req, a->rec.ips, a->rec.n_ips, &a->pod, e);
 }
 
 static void undo_ports(struct attachment *a)
 {
-	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
 	struct err e;
 
-	if (portmap_del_record(&nft, a->rec.name, &e) < 0)
+	if (portmap_del_record(&a->nft, a->rec.name, &e) < 0)
 		log_warn("%s: host ports of a failed ADD stay: %s", a->rec.name, e.msg);
 }
 
@@ -241,15 +239,15 @@ static int limit_bandwidth(struct attachment *a, struct err *e)
 		return 0;
 	veth.ifindex = link_index(&a->host, a->rec.name);
 	(void)snprintf(veth.name, sizeof(veth.name), "%s", a->rec.name);
-	return bandwidth_apply(&a->host, &a->conf.limits, a->req, &veth, &a->ifb, e);
+	return bandwidth_apply(&a->host, &a->nft, &a->conf.limits, a->req, &veth, &a->ifb, e);
 }
 
 static void undo_bandwidth(struct attachment *a)
 {
-	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
 	struct err e;
 
-	if (a->conf.has_limits && bandwidth_del_record(&a->host, &nft, a->rec.name, false, &e) < 0)
+	if (a->conf.has_limits &&
+	    bandwidth_del_record(&a->host, &a->nft, a->rec.name, false, &e) < 0)
 		log_warn("%s: bandwidth limits of a failed ADD stay: %s", a->rec.name, e.msg);
 }
 
@@ -265,15 +263,14 @@ static int admit_to_firewall(struct attachment *a, struct err *e)
 	for (size_t i = 0; i < a->rec.n_ips; i++)
 		ips[i] = a->rec.ips[i].addr;
 	r = firewall_describe(a->req, &a->conf.firewall, ips, a->rec.n_ips, link, &rec, e);
-	return r < 0 ? r : firewall_apply(&rec, a->conf.firewall.firewalld, e);
+	return r < 0 ? r : firewall_apply(&a->nft, &rec, a->conf.firewall.firewalld, e);
 }
 
 static void undo_firewall(struct attachment *a)
 {
-	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
 	struct err e;
 
-	if (a->conf.has_firewall && firewall_del_record(&nft, a->rec.name, &e) < 0)
+	if (a->conf.has_firewall && firewall_del_record(&a->nft, a->rec.name, &e) < 0)
 		log_warn("%s: what a failed ADD gave to the firewall stays: %s", a->rec.name,
 		         e.msg);
 }
@@ -413,6 +410,7 @@ int attach(const struct request *req, struct result *ret, struct err *e)
 		.res = ret,
 		.host = { .fd = -1 },
 		.pod = { .fd = -1 },
+		.nft = { .fd = -1 },
 		.pod_events = { .fd = -1 },
 		.netns = -1,
 	};
@@ -426,6 +424,7 @@ int attach(const struct request *req, struct result *ret, struct err *e)
 		result_free(ret);
 	nl_close(&a.host);
 	nl_close(&a.pod);
+	nl_close(&a.nft);
 	nl_close(&a.pod_events);
 	if (a.netns >= 0)
 		(void)close(a.netns);

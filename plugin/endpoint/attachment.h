@@ -24,8 +24,9 @@ struct attachment {
 	struct record rec;
 	struct shared shared;
 
-	struct nl_sock host;       /* rtnetlink of the node */
-	struct nl_sock pod;        /* rtnetlink of the pod's namespace */
+	struct nl_sock host; /* rtnetlink of the node */
+	struct nl_sock pod;  /* rtnetlink of the pod's namespace */
+	struct nl_sock nft;  /* nftables of the node; open from the first step that needs it */
 	struct nl_sock pod_events; /* address events there; only open with enabledad */
 	int netns;                 /* descriptor of the pod's namespace */
 	struct link_info bridge;   /* bridge mode */

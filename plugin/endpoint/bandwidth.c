@@ -206,9 +206,9 @@ static int shape(struct nl_sock *host, const struct bandwidth_limit *limit,
 	return nl_do(host, &b, e);
 }
 
-static int shape_egress(struct nl_sock *host, const struct bandwidth_conf *conf,
-                        const struct request *req, const struct link_info *veth,
-                        struct result_iface *ret_ifb, struct err *e)
+static int shape_egress(struct nl_sock *host, struct nl_sock *nft,
+                        const struct bandwidth_conf *conf, const struct request *req,
+                        const struct link_info *veth, struct result_iface *ret_ifb, struct err *e)
 {
 	struct link_info ifb = { 0 };
 	struct err lost;
@@ -217,7 +217,7 @@ static int shape_egress(struct nl_sock *host, const struct bandwidth_conf *conf,
 	if (r == 0)
 		r = shape(host, &conf->egress, &ifb, veth->mtu, e);
 	if (r == 0)
-		r = redirect_add(host, veth->name, veth->ifindex, ifb.name, ifb.ifindex, e);
+		r = redirect_add(host, nft, veth->name, veth->ifindex, ifb.name, ifb.ifindex, e);
 	if (r > 0) { /* the table had to be made */
 		restore_note(RULESET_NETDEV);
 		restore_after_flush(RESTORE_NOTHING);
@@ -235,8 +235,9 @@ static int shape_egress(struct nl_sock *host, const struct bandwidth_conf *conf,
 	return 0;
 }
 
-static int apply(struct nl_sock *host, const struct bandwidth_conf *conf, const struct request *req,
-                 const struct link_info *veth, struct result_iface *ret_ifb, struct err *e)
+static int apply(struct nl_sock *host, struct nl_sock *nft, const struct bandwidth_conf *conf,
+                 const struct request *req, const struct link_info *veth,
+                 struct result_iface *ret_ifb, struct err *e)
 {
 	_uninitialized_ struct nl_batch b;
 	struct err lost;
@@ -247,7 +248,7 @@ static int apply(struct nl_sock *host, const struct bandwidth_conf *conf, const 
 		r = shape(host, &conf->ingress, veth, veth->mtu, e);
 	if (r < 0 || !conf->egress.rate)
 		return r;
-	r = shape_egress(host, conf, req, veth, ret_ifb, e);
+	r = shape_egress(host, nft, conf, req, veth, ret_ifb, e);
 	if (r < 0 && conf->ingress.rate) {
 		nl_batch_init(&b);
 		tc_del_root_msg(&b, veth->ifindex);
@@ -256,7 +257,7 @@ static int apply(struct nl_sock *host, const struct bandwidth_conf *conf, const 
 	return r;
 }
 
-int bandwidth_apply(struct nl_sock *host, const struct bandwidth_conf *conf,
+int bandwidth_apply(struct nl_sock *host, struct nl_sock *nft, const struct bandwidth_conf *conf,
                     const struct request *req, const struct link_info *veth,
                     struct result_iface *ret_ifb, struct err *e)
 {
@@ -273,7 +274,7 @@ int bandwidth_apply(struct nl_sock *host, const struct bandwidth_conf *conf,
 	again = extra_record_exists(EXTRA_BANDWIDTH, rec.name);
 	r = again ? 0 : extra_record_write(EXTRA_BANDWIDTH, &rec, e);
 	if (r == 0)
-		r = apply(host, conf, req, veth, ret_ifb, e);
+		r = apply(host, nft, conf, req, veth, ret_ifb, e);
 	if (r == 0 && again)
 		r = extra_record_write(EXTRA_BANDWIDTH, &rec, e);
 	if (r < 0 && !again && extra_record_delete(EXTRA_BANDWIDTH, rec.name, &lost) < 0)
@@ -412,7 +413,7 @@ static int restore_one(const struct extra_record *r, void *arg, struct err *e)
 		x = redirect_check(&restore->host, veth.ifindex, ifb.name, ifb.ifindex, e);
 	if (x != 0)
 		return x < 0 ? x : 0;
-	x = redirect_add(&restore->host, veth.name, veth.ifindex, ifb.name, ifb.ifindex, e);
+	x = redirect_add(&restore->host, &nft, veth.name, veth.ifindex, ifb.name, ifb.ifindex, e);
 	if (x < 0)
 		return x;
 	restore->n++;

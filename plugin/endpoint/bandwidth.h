@@ -45,13 +45,13 @@ int bandwidth_gc(const struct request *req, struct err *e);
 
 /**
  * bandwidth_apply() - Shape what goes through a host veth, and remember it
- * @host:	rtnetlink of the node
+ * @host, @nft: rtnetlink of the node; its netfilter, as nl_open_once() opens it
  * @veth:	index, name and MTU are used
  * @ret_ifb:	filled if egress is limited, for the result; its name is "" otherwise
  *
  * Return: 0, or -errno with nothing left.
  */
-int bandwidth_apply(struct nl_sock *host, const struct bandwidth_conf *conf,
+int bandwidth_apply(struct nl_sock *host, struct nl_sock *nft, const struct bandwidth_conf *conf,
                     const struct request *req, const struct link_info *veth,
                     struct result_iface *ret_ifb, struct err *e);
 

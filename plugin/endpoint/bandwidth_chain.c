@@ -92,6 +92,7 @@ static int add_limits(const struct request *req, const struct bandwidth_conf *co
                       struct result *res, struct err *e)
 {
 	_cleanup_nl_ struct nl_sock host = { .fd = -1 };
+	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
 	struct result_iface ifb;
 	struct link_info veth;
 	int r;
@@ -103,7 +104,7 @@ static int add_limits(const struct request *req, const struct bandwidth_conf *co
 	if (r == 0)
 		r = find_veth(req, &host, res, &veth, e);
 	if (r == 0)
-		r = bandwidth_apply(&host, conf, req, &veth, &ifb, e);
+		r = bandwidth_apply(&host, &nft, conf, req, &veth, &ifb, e);
 	if (r == 0)
 		r = keep_to_limits(req, &host, e);
 	if (r == 0 && *ifb.name)

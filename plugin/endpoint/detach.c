@@ -61,7 +61,7 @@ static int take_out(struct nl_sock *host, struct nl_sock *nft, const struct reco
 	keep_first(&first, firewall_del_record(nft, r->name, &this), e, &this);
 	keep_first(&first, bandwidth_del_record(host, nft, r->name, true, &this), e, &this);
 	if (*r->policy)
-		keep_first(&first, policy_leave(host, r, &this), e, &this);
+		keep_first(&first, policy_leave(host, nft, r, &this), e, &this);
 	keep_first(&first, elements_del(nft, r, &this), e, &this);
 	return first;
 }
@@ -212,7 +212,7 @@ static int forget_capabilities(struct nl_sock *host, struct nl_sock *nft, const 
 {
 	struct ip_addr ips[RECORD_IPS_MAX];
 	char owner[OWNER_TEXT_MAX];
-	int r = nft->fd >= 0 ? 0 : nl_open(NETLINK_NETFILTER, nft, e);
+	int r = nl_open_once(NETLINK_NETFILTER, nft, e);
 
 	for (size_t i = 0; i < rec->n_ips; i++)
 		ips[i] = rec->ips[i].addr;
@@ -224,9 +224,10 @@ static int forget_capabilities(struct nl_sock *host, struct nl_sock *nft, const 
 	                                e);
 }
 
-/* No record, or none that led to a link: upstream's plugins may have made the attachment, or what we knew is lost. */
+/* No record, or none that led to a link: upstream's plugins may have made the attachment, or what we knew is lost.
+ * @waiting: links of this pod are marked already. */
 static int detach_traces(struct nl_sock *host, struct nl_sock *nft, const struct request *req,
-                         const struct netconf *conf, struct err *e)
+                         const struct netconf *conf, bool waiting, struct err *e)
 {
 	struct traces t = { .host_link = "" };
 	struct record *rec = &t.rec;
@@ -239,32 +240,33 @@ static int detach_traces(struct nl_sock *host, struct nl_sock *nft, const struct
 		r = reaper_mark(host, t.host_link, e);
 	if (r < 0)
 		return r;
-	keep_first(&first, policy_leave(host, rec, &this), e, &this);
+	waiting = waiting || r > 0;
+	keep_first(&first, policy_leave(host, nft, rec, &this), e, &this);
 	keep_first(&first, elements_del(nft, rec, &this), e, &this);
 	if (strcmp(req->type, "cnida") == 0)
 		keep_first(&first, forget_capabilities(host, nft, rec, &this), e, &this);
-	if (*t.host_link)
-		keep_first(&first, reaper_remove(host, t.host_link, &this), e, &this);
-	keep_first(&first, reaper_remove(host, rec->name, &this), e, &this);
+	if (waiting)
+		keep_first(&first, reaper_run(host, &this), e, &this);
 	if (upstream_remove(rec->network, rec->container_id, rec->ifname, rec->ips, rec->n_ips,
 	                    &this) < 0)
 		log_warn("what upstream's plugins left for %s: %s", rec->container_id, this.msg);
 	return first;
 }
 
-/* What the record says; its link, if there is one, is marked. */
+/* What the record says. @waiting: links of this pod are marked. */
 static int detach_recorded(struct nl_sock *host, struct nl_sock *nft, int *arrival,
-                           const struct record *rec, struct err *e)
+                           const struct record *rec, bool waiting, struct err *e)
 {
 	struct err this;
 	int first = 0;
 
 	if (*rec->policy)
-		keep_first(&first, policy_leave(host, rec, &this), e, &this);
+		keep_first(&first, policy_leave(host, nft, rec, &this), e, &this);
 	keep_first(&first, elements_del(nft, rec, &this), e, &this);
 	if (*arrival >= 0)
 		(void)close(take_fd(arrival));
-	keep_first(&first, reaper_run(host, &this), e, &this);
+	if (waiting)
+		keep_first(&first, reaper_run(host, &this), e, &this);
 	keep_first(&first, policy_gone(host, rec, &this), e, &this);
 	return first;
 }
@@ -275,7 +277,8 @@ static int detach_with(struct nl_sock *host, struct nl_sock *nft, const struct r
 	_cleanup_close_ int arrival = reaper_arrive();
 	char name[IFNAMSIZ];
 	struct record rec;
-	int r, known, marked, limits = 0;
+	int r, known, marked;
+	bool waiting;
 
 	record_name(req->network, req->container_id, req->ifname, name);
 	known = record_read(name, &rec, e);
@@ -290,15 +293,14 @@ static int detach_with(struct nl_sock *host, struct nl_sock *nft, const struct r
 	if (r >= 0)
 		r = firewall_del_record(nft, name, e);
 	if (r >= 0)
-		r = limits = bandwidth_del_record(host, nft, name, true, e);
+		r = bandwidth_del_record(host, nft, name, true, e);
+	waiting = marked > 0 || r > 0; /* the link, its ifb device */
 	if (r >= 0)
-		r = known == 0 ? detach_recorded(host, nft, &arrival, &rec, e) : 0;
+		r = known == 0 ? detach_recorded(host, nft, &arrival, &rec, waiting, e) : 0;
 	if (arrival >= 0)
 		(void)close(take_fd(&arrival));
-	if (r >= 0 && limits > 0 && !marked) /* no link of the pod's took its ifb device along */
-		r = reaper_run(host, e);
 	if (r >= 0 && (known < 0 || !marked))
-		r = detach_traces(host, nft, req, conf, e);
+		r = detach_traces(host, nft, req, conf, known < 0 && waiting, e);
 	if (r >= 0 && *conf->ipam_type)
 		r = ipam_del(req, conf->ipam_type, e);
 	if (r >= 0)

@@ -222,32 +222,25 @@ static int make_tables(struct nl_sock *s, bool bridge, struct shared *shared, st
 	return 0;
 }
 
-int elements_add(const struct record *r, struct shared *shared, struct err *e)
+int elements_add(struct nl_sock *nft, const struct record *r, struct shared *shared, struct err *e)
 {
-	_cleanup_nl_ struct nl_sock s = { .fd = -1 };
 	int x;
 
 	if (!has_elements(r)) {
 		restore_if_flushed();
 		return 0;
 	}
-	x = nl_open(NETLINK_NETFILTER, &s, e);
+	x = nl_open_once(NETLINK_NETFILTER, nft, e);
 	if (x == 0)
-		x = commit(&s, r, PUT_IN, e);
+		x = commit(nft, r, PUT_IN, e);
 	if (x == -EEXIST)
-		x = replace_stale(&s, r, e); /* which may find that the other table is missing */
+		x = replace_stale(nft, r, e); /* which may find that the other table is missing */
 	if (x == -ENOENT) {
-		x = make_tables(&s, r->spoof_check, shared, e);
+		x = make_tables(nft, r->spoof_check, shared, e);
 		if (x == 0)
-			x = commit(&s, r, PUT_IN, e);
+			x = commit(nft, r, PUT_IN, e);
 	}
-	return x == -EEXIST ? replace_stale(&s, r, e) : x;
-}
-
-/* The socket is opened when it is first needed. */
-static int open_nft(struct nl_sock *nft, struct err *e)
-{
-	return nft->fd >= 0 ? 0 : nl_open(NETLINK_NETFILTER, nft, e);
+	return x == -EEXIST ? replace_stale(nft, r, e) : x;
 }
 
 int elements_del(struct nl_sock *nft, const struct record *r, struct err *e)
@@ -257,7 +250,7 @@ int elements_del(struct nl_sock *nft, const struct record *r, struct err *e)
 
 	if (!has_elements(r))
 		return 0;
-	x = open_nft(nft, e);
+	x = nl_open_once(NETLINK_NETFILTER, nft, e);
 	if (x < 0)
 		return x;
 	/* A ready record's elements are its own (see evict_dead()); the slow way is for what is half there. */
@@ -275,7 +268,7 @@ int elements_confirm(struct nl_sock *nft, const struct record *r, struct err *e)
 
 	if (!has_elements(r))
 		return 0;
-	x = open_nft(nft, e);
+	x = nl_open_once(NETLINK_NETFILTER, nft, e);
 	(void)owner_text(&r->owner, owner);
 	for (size_t i = 0; r->masquerade && x >= 0 && i < r->n_ips; i++)
 		x = ruleset_take_masquerade(nft, &r->ips[i].addr, owner, e);

@@ -14,12 +14,13 @@
 
 /**
  * elements_add() - Put in what the record says (masquerade of r->ips, source check of r->name)
+ * @nft:	netfilter socket of the node, as nl_open_once() opens it
  * @shared:	remembers if the tables were made here
  *
  * An element that is there already belongs to a stale owner: if that one's namespace is gone, it is replaced;
  * if it lives, code 11 names it.
  */
-int elements_add(const struct record *r, struct shared *shared, struct err *e);
+int elements_add(struct nl_sock *nft, const struct record *r, struct shared *shared, struct err *e);
 
 /* elements_del() - Take out what the record says; what is not there, or has another owner by now, is left.
  * @nft: opened when it is needed (fd -1 before). The caller keeps it open until the link is gone too: closing a netfilter socket
@@ -37,8 +38,8 @@ int elements_restore(struct err *e);
 /* elements_check() - All there, with the right owner? 0, or -ENOENT with code 999 that names what is missing. */
 int elements_check(const struct record *r, struct err *e);
 
-/* elements_change_mac() - The pod sends from another MAC address than @old from now on, as its record says: its source check follows.
- * 0 also without one. */
+/* elements_change_mac() - The pod sends from another MAC address than @old from now on, as its record says: its source check
+ * follows. 0 also without one. */
 int elements_change_mac(const struct record *r, const uint8_t old[static 6], struct err *e);
 
 #endif

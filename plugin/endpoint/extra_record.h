@@ -42,8 +42,8 @@ int extra_record_describe(const struct request *req, struct extra_record *ret, s
 
 /* As record_write() and the others. */
 int extra_record_write(enum extra_kind kind, const struct extra_record *r, struct err *e);
-/* extra_record_read() - -ENOENT WITHOUT filling @e if there is none; -EBADMSG if it cannot be understood. On failure only ret->name is
- * set. */
+/* extra_record_read() - -ENOENT WITHOUT filling @e if there is none; -EBADMSG if it cannot be understood. On failure only
+ * ret->name is set. */
 int extra_record_read(enum extra_kind kind, const char *name, struct extra_record *ret,
                       struct err *e);
 /* extra_record_parse() - The same of a file's content. */

@@ -171,25 +171,24 @@ static int join_zone(struct extra_record *r, bool need, struct err *e)
 	return 0;
 }
 
-int firewall_apply(struct extra_record *r, bool need_firewalld, struct err *e)
+int firewall_apply(struct nl_sock *nft, struct extra_record *r, bool need_firewalld, struct err *e)
 {
-	_cleanup_nl_ struct nl_sock s = { .fd = -1 };
 	struct extra_record plain = *r;
 	struct err lost;
-	int x = nl_open(NETLINK_NETFILTER, &s, e);
+	int x = nl_open_once(NETLINK_NETFILTER, nft, e);
 
 	*plain.zone = '\0';
 	if (x == 0)
 		x = extra_record_write(EXTRA_FIREWALL, &plain, e);
 	if (x == 0)
-		x = put_or_restore(&s, r, e);
+		x = put_or_restore(nft, r, e);
 	if (x == 0)
 		x = join_zone(r, need_firewalld, e);
 	if (x == 0) {
-		admit(&s, r, false);
+		admit(nft, r, false);
 		return 0;
 	}
-	if (firewall_del_record(&s, r->name, &lost) < 0)
+	if (firewall_del_record(nft, r->name, &lost) < 0)
 		log_warn("%s: what a failed ADD gave to the firewall stays: %s", r->name, lost.msg);
 	return x;
 }
@@ -229,7 +228,7 @@ int firewall_del_record(struct nl_sock *nft, const char *name, struct err *e)
 
 	if (x < 0)
 		return x == -ENOENT ? 0 : x;
-	x = nft->fd >= 0 ? 0 : nl_open(NETLINK_NETFILTER, nft, e);
+	x = nl_open_once(NETLINK_NETFILTER, nft, e);
 	if (x == 0)
 		x = take(nft, &r, e);
 	if (x >= 0 && *r.zone && firewalld_remove(r.zone, r.ips, r.n_ips, &ignored) < 0)

@@ -34,11 +34,12 @@ int firewall_describe(const struct request *req, const struct firewall_conf *con
 
 /**
  * firewall_apply() - Carry it out
+ * @nft:	netfilter socket of the node, as nl_open_once() opens it
  * @r:		from firewall_describe(); its zone is cleared if firewalld does not run
  *
  * Return: 0, or -errno with nothing left of the pod's.
  */
-int firewall_apply(struct extra_record *r, bool need_firewalld, struct err *e);
+int firewall_apply(struct nl_sock *nft, struct extra_record *r, bool need_firewalld, struct err *e);
 
 /* firewall_del_record() - Take back what an attachment's record says. 1 if there was something, 0 or -errno. @nft as for
  * elements_del(): opened when it is needed, and better closed when the link is gone too. */

@@ -51,6 +51,7 @@ static int parse(const struct request *req, struct firewall_conf *conf, struct c
 
 int firewall_add(const struct request *req, struct result *ret, struct err *e)
 {
+	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
 	struct firewall_conf conf;
 	struct extra_record rec;
 	struct chain chain;
@@ -58,7 +59,7 @@ int firewall_add(const struct request *req, struct result *ret, struct err *e)
 
 	if (r < 0)
 		return r;
-	r = firewall_apply(&rec, conf.firewalld, e);
+	r = firewall_apply(&nft, &rec, conf.firewalld, e);
 	if (r == 0)
 		result_copy(ret, &chain.prev);
 	chain_free(&chain);

@@ -25,8 +25,8 @@ typedef int (*inside_fn)(struct nl_sock *pod, void *arg, struct err *e);
 int inside_pod(const struct request *req, struct netns_id *ret_id, inside_fn fn, void *arg,
                struct err *e);
 
-/* inside_socket() - An rtnetlink socket of CNI_NETNS, whatever namespace that is; the process is back at home when this returns. 0, or
- * -errno as above. */
+/* inside_socket() - An rtnetlink socket of CNI_NETNS, whatever namespace that is; the process is back at home when this
+ * returns. 0, or -errno as above. */
 int inside_socket(const struct request *req, struct nl_sock *ret, struct err *e);
 
 #endif

@@ -42,8 +42,8 @@ int owner_describe(const struct request *req, struct owner *ret, struct err *e);
 
 /* owner_alive() - Does its network namespace still exist? Who has none lives. */
 bool owner_alive(const struct owner *o);
-/* owner_is_there() - The same, and also where its namespace ended and the one that took its path got its number too, if the cookie is
- * known. Enters the namespace: for an owner that is in somebody's way. 1, 0 or -errno. */
+/* owner_is_there() - The same, and also where its namespace ended and the one that took its path got its number too, if the
+ * cookie is known. Enters the namespace: for an owner that is in somebody's way. 1, 0 or -errno. */
 int owner_is_there(const struct owner *o, struct err *e);
 
 /* owner_is_valid() - Is it in the request's "cni.dev/valid-attachments"? */
@@ -55,8 +55,8 @@ bool owner_is_valid(const struct request *req, const struct owner *o);
 /* owner_text() - "network container-id ifname", what its elements and devices are marked with, before it is cut; returns buf. */
 const char *owner_text(const struct owner *o, char buf[static OWNER_TEXT_MAX]);
 
-/* owner_put(), owner_get() - All but the name, which is the file's, in a record's JSON. Put: not 0 if it did not work (see jset()). Get: 0, or
- * -EBADMSG also without a network. */
+/* owner_put(), owner_get() - All but the name, which is the file's, in a record's JSON. Put: not 0 if it did not work (see
+ * jset()). Get: 0, or -EBADMSG also without a network. */
 int owner_put(json_t *doc, const struct owner *o);
 int owner_get(const json_t *doc, struct owner *o, struct err *e);
 

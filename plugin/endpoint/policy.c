@@ -209,12 +209,14 @@ static int put_in_nftables(struct attachment *a, const struct entry *n, const st
 	if (is_nftables(n)) {
 		r = a->conf.mode == MODE_BRIDGE ? policy_nft_bridge(&a->host, a->bridge.ifindex, e)
 		                                : 0;
-		return r < 0 ? r : policy_nft_enter(POLICY_FORWARD, &pod, &n->verdicts.cells, e);
+		return r < 0 ? r
+		             : policy_nft_enter(&a->nft, POLICY_FORWARD, &pod, &n->verdicts.cells,
+		                                e);
 	}
 	r = datapath_get_control(&n->d, &control, e);
 	if (r < 0 || !(control.flags & CONTROL_DEFER))
 		return r < 0 ? r : 1;
-	return policy_nft_enter(POLICY_AFTER_DNAT, &pod, &n->verdicts.cells, e);
+	return policy_nft_enter(&a->nft, POLICY_AFTER_DNAT, &pod, &n->verdicts.cells, e);
 }
 
 static int enter_opened(struct attachment *a, struct entry *n, struct err *e)
@@ -322,7 +324,8 @@ void policy_undo(struct attachment *a)
 	if (!a->judged)
 		return;
 	/* Closed before that goes which judges it. */
-	if (reaper_mark(&a->host, a->rec.name, &e) < 0 || policy_leave(&a->host, &a->rec, &e) < 0)
+	if (reaper_mark(&a->host, a->rec.name, &e) < 0 ||
+	    policy_leave(&a->host, &a->nft, &a->rec, &e) < 0)
 		log_warn("%s: endpoints of a failed ADD stay: %s", a->rec.name, e.msg);
 }
 
@@ -374,10 +377,9 @@ static int leave_datapath(struct nl_sock *host, const struct record *r, struct e
 	return x < 0 || !ifindex ? x : datapath_remove(&d, ifindex, ips, r->n_ips, e);
 }
 
-int policy_leave(struct nl_sock *host, const struct record *r, struct err *e)
+int policy_leave(struct nl_sock *host, struct nl_sock *nft, const struct record *r, struct err *e)
 {
-	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
-	int x = policy_nft_leave(&nft, r, e);
+	int x = policy_nft_leave(nft, r, e);
 
 	return x == 0 ? leave_datapath(host, r, e) : x;
 }

@@ -45,10 +45,10 @@ void policy_undo(struct attachment *a);
 
 /* policy_leave() - DEL: its endpoints go, if they are still its own. Programs
  * go with the link. 0 also where there is no policy; takes no lock. */
-int policy_leave(struct nl_sock *host, const struct record *r, struct err *e);
+int policy_leave(struct nl_sock *host, struct nl_sock *nft, const struct record *r, struct err *e);
 
-/* policy_gone() - Later in DEL, when its link is gone: an apply that saw the link still standing may have made it an endpoint again.
- * (One that comes later sees that it is gone.) */
+/* policy_gone() - Later in DEL, when its link is gone: an apply that saw the link still standing may have made it an
+ * endpoint again. (One that comes later sees that it is gone.) */
 int policy_gone(struct nl_sock *host, const struct record *r, struct err *e);
 /* policy_confirm() - The end of DEL, after its record is gone: as elements_confirm(). */
 int policy_confirm(struct nl_sock *nft, const struct record *r, struct err *e);

@@ -368,44 +368,57 @@ int policy_nft_bridge(struct nl_sock *route, int ifindex, struct err *e)
 	return ruleset_policy_bridge(route, ifindex, e);
 }
 
-static void fill_allowed(struct policy_fill *f, const void *arg)
+static void fill_allowed(struct policy_fill *f, void *arg)
 {
-	struct policy_nft_cells c = *(const struct policy_nft_cells *)arg;
-
-	policy_nft_cells_fill(&c, f);
+	policy_nft_cells_fill(arg, f);
 }
 
-/* What its sets allow too, if this is the first pod that has them. */
-static int put_pod(struct nl_sock *nft, enum policy_place place, unsigned int side,
-                   const struct policy_nft_pod *pod, const struct cells *cells, struct err *e)
+/* The first pod that has these sets: what they allow comes with it. */
+static int put_first_pod(struct nl_sock *nft, enum policy_place place, unsigned int side,
+                         const struct policy_pod *pod, const struct cells *cells,
+                         const uint32_t *sets, size_t n, struct err *e)
 {
-	const struct policy_pod p = rule_pod(pod);
 	struct policy_nft_cells c;
 	const struct policy_allowed allowed = { fill_allowed, &c };
-	int r = policy_nft_cells_init(&c, cells, ARRAY_SIZE(pod->verdict.set), e);
+	int r = policy_nft_cells_init(&c, cells, n, e);
 
-	for (size_t i = 0; r >= 0 && i < ARRAY_SIZE(pod->verdict.set); i++) {
-		r = policy_nft_cells_there(cells, nft, side, pod->verdict.set[i], e);
-		if (r == 0)
-			policy_nft_cells_add(&c, pod->verdict.set[i]);
-	}
-	if (r >= 0)
-		r = ruleset_policy_put_pod(nft, place, side, &p, c.n_sets ? &allowed : NULL, e);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		policy_nft_cells_add(&c, sets[i]);
+	if (r == 0)
+		r = ruleset_policy_put_pod(nft, place, side, pod, &allowed, e);
 	policy_nft_cells_free(&c);
 	return r;
 }
 
-int policy_nft_enter(enum policy_place place, const struct policy_nft_pod *pod,
+static int put_pod(struct nl_sock *nft, enum policy_place place, unsigned int side,
+                   const struct policy_nft_pod *pod, const struct cells *cells, struct err *e)
+{
+	const struct policy_pod p = rule_pod(pod);
+	uint32_t missing[ARRAY_SIZE(pod->verdict.set)];
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(pod->verdict.set); i++) {
+		int r = policy_nft_cells_there(cells, nft, side, pod->verdict.set[i], e);
+
+		if (r < 0)
+			return r;
+		if (r == 0)
+			missing[n++] = pod->verdict.set[i];
+	}
+	return n == 0 ? ruleset_policy_put_pod(nft, place, side, &p, NULL, e)
+	              : put_first_pod(nft, place, side, &p, cells, missing, n, e);
+}
+
+int policy_nft_enter(struct nl_sock *nft, enum policy_place place, const struct policy_nft_pod *pod,
                      const struct cells *cells, struct err *e)
 {
-	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
-	int r = nl_open(NETLINK_NETFILTER, &nft, e);
+	int r = nl_open_once(NETLINK_NETFILTER, nft, e);
 
 	if (r == 0)
-		r = ruleset_policy_side(&nft, place, e);
+		r = ruleset_policy_side(nft, place, e);
 	if (r < 0 || r == 2)
 		return r < 0 ? r : 0;
-	r = put_pod(&nft, place, (unsigned int)r, pod, cells, e);
+	r = put_pod(nft, place, (unsigned int)r, pod, cells, e);
 	if (r == -ENOENT)
 		return 0;
 	return r < 0 ? r : 1;
@@ -415,7 +428,7 @@ int policy_nft_leave(struct nl_sock *nft, const struct record *r, struct err *e)
 {
 	const struct policy_nft_pod pod = policy_nft_pod(r, &(const struct pod_verdict) { 0 });
 	const struct policy_pod p = rule_pod(&pod);
-	int x = nft->fd >= 0 ? 0 : nl_open(NETLINK_NETFILTER, nft, e);
+	int x = nl_open_once(NETLINK_NETFILTER, nft, e);
 
 	/* All that the tables may have, at either place. */
 	if (x == 0)

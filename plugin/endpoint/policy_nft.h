@@ -66,17 +66,19 @@ struct policy_nft {
 int policy_nft_prepare(struct policy_nft *n, enum policy_place place, struct nl_sock *route,
                        const struct tables *t, const struct policy_nft_pod *pods, size_t n_pods,
                        struct err *e);
-/* policy_nft_commit() - Put it in force. At POLICY_FORWARD no packet is judged by the other side any more when it returns; at the other
- * place wait for a grace period of the kernel before policy_nft_close(). */
+/* policy_nft_commit() - Put it in force. At POLICY_FORWARD no packet is judged by the other side any more when it returns;
+ * at the other place wait for a grace period of the kernel before policy_nft_close(). */
 int policy_nft_commit(struct policy_nft *n, struct err *e);
 void policy_nft_close(struct policy_nft *n);
 
-/* policy_nft_bridge() - The bridge's frames pass through the rules for IP. -EOPNOTSUPP with what is to be loaded if the kernel cannot. */
+/* policy_nft_bridge() - The bridge's frames pass through the rules for IP. -EOPNOTSUPP with what is to be loaded if the
+ * kernel cannot. */
 int policy_nft_bridge(struct nl_sock *route, int ifindex, struct err *e);
 
-/* policy_nft_enter() - ADD: from here packets of and to the pod are judged. One transaction, also if it brings what its sets allow, of @cells
- * (policy_nft_cells.h), unless that is large. 1; 0 if nothing is in force (load the policy first); or -errno. */
-int policy_nft_enter(enum policy_place place, const struct policy_nft_pod *pod,
+/* policy_nft_enter() - ADD: from here packets of and to the pod are judged. One transaction, also if it brings what its sets
+ * allow, of @cells (policy_nft_cells.h), unless that is large. 1; 0 if nothing is in force (load the policy first); or
+ * -errno. */
+int policy_nft_enter(struct nl_sock *nft, enum policy_place place, const struct policy_nft_pod *pod,
                      const struct cells *cells, struct err *e);
 /* policy_nft_leave() - DEL, and once more when the record is gone. 0 also if there is nothing.
  * @nft:	as for elements_del() */

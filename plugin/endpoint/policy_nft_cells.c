@@ -11,8 +11,8 @@
 
 /* List 0 is nobody's: a key that was not filled in finds nothing. */
 #define LIST_ID(list) ((list) + 1)
-/* Port ranges of the whole policy that are filled in at once. To put one into a set of ranges, the kernel copies the set: for an ADD
- * that is the dearest part, and most policies have few. */
+/* Port ranges of the whole policy that are filled in at once. To put one into a set of ranges, the kernel copies the set:
+ * for an ADD that is the dearest part, and most policies have few. */
 #define RANGES_AT_ONCE 256
 
 static bool at_once(const struct cells *c)

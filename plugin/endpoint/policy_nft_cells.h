@@ -2,10 +2,11 @@
 /*
  * policy_nft_cells.h - what sets allow, in nftables: only of those sets that pods of this node have
  *
- * A node has the pods of its own, the policy those of the whole cluster: of 1,000 policies a node with 30 pods needs the cells of 60 sets.
- * Whoever puts a policy in force fills in those of the pods that are there; the ADD of the first pod of another set fills in that set's, from
- * the file of verdicts. Both hold the policy lock (policy_nft.h), so the file and the side in force are of one compilation, in which an id
- * means the same to everybody: what two ADDs fill in at once is equal. What a set allows goes with its side, not with its last pod.
+ * A node has the pods of its own, the policy those of the whole cluster: of 1,000 policies a node with 30 pods needs the
+ * cells of 60 sets. Whoever puts a policy in force fills in those of the pods that are there; the ADD of the first pod of
+ * another set fills in that set's, from the file of verdicts. Both hold the policy lock (policy_nft.h), so the file and the
+ * side in force are of one compilation, in which an id means the same to everybody: what two ADDs fill in at once is equal.
+ * What a set allows goes with its side, not with its last pod.
  *
  * Ports that many sets name are the same list. If the policy has few of them, all are filled in when it is put in force.
  */

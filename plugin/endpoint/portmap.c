@@ -145,7 +145,7 @@ int portmap_del_record(struct nl_sock *nft, const char *name, struct err *e)
 	lock = portmap_record_lock(e);
 	if (lock < 0)
 		return lock;
-	r = nft->fd < 0 ? nl_open(NETLINK_NETFILTER, nft, e) : 0;
+	r = nl_open_once(NETLINK_NETFILTER, nft, e);
 	if (r == 0)
 		r = take_back(nft, name, &old, e);
 	(void)close(lock);
@@ -157,41 +157,40 @@ int portmap_del_record(struct nl_sock *nft, const char *name, struct err *e)
 /* ADD */
 
 /* With the lock held. */
-static int give(const struct portmap_record *r, struct err *e)
+static int give(struct nl_sock *nft, const struct portmap_record *r, struct err *e)
 {
 	_cleanup_portmap_record_ struct portmap_record old = { .v = NULL };
-	_cleanup_nl_ struct nl_sock s = { .fd = -1 };
 	struct err undo;
-	int x = nl_open(NETLINK_NETFILTER, &s, e);
+	int x = nl_open_once(NETLINK_NETFILTER, nft, e);
 
 	if (x == 0 && portmap_record_exists(r->name))
-		x = take_back(&s, r->name, &old, e);
+		x = take_back(nft, r->name, &old, e);
 	if (x < 0)
 		return x;
 	x = portmap_record_write(r, e);
 	if (x == 0)
-		x = portmap_put(&s, r, e);
+		x = portmap_put(nft, r, e);
 	if (x == 0)
 		x = portmap_open_localhost(r, e);
 	if (x == 0)
 		return 0;
-	if (portmap_take(&s, r, &undo) < 0 || portmap_record_delete(r->name, &undo) < 0)
+	if (portmap_take(nft, r, &undo) < 0 || portmap_record_delete(r->name, &undo) < 0)
 		log_warn("%s: host ports of a failed ADD stay: %s", r->name, undo.msg);
 	return x;
 }
 
-int portmap_add(const struct request *req, const struct portmap_conf *c, const struct ip_prefix *v4,
-                const struct ip_prefix *v6, const struct nl_sock *pod, struct err *e)
+int portmap_add(struct nl_sock *nft, const struct request *req, const struct portmap_conf *c,
+                const struct ip_prefix *v4, const struct ip_prefix *v6, const struct nl_sock *pod,
+                struct err *e)
 {
 	_cleanup_portmap_record_ struct portmap_record rec = { .v = NULL };
-	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
 	_cleanup_close_ int netns = -1;
 	int lock, r = expand(req, c, v4, v6, &rec, e);
 
 	if (r < 0)
 		return r;
 	if (rec.n == 0)
-		return portmap_del_record(&nft, rec.name, e) < 0 ? -e->no : 0;
+		return portmap_del_record(nft, rec.name, e) < 0 ? -e->no : 0;
 	netns = netns_open(req->netns, &rec.netns_id, e);
 	if (netns < 0)
 		return netns;
@@ -204,7 +203,7 @@ int portmap_add(const struct request *req, const struct portmap_conf *c, const s
 	lock = portmap_record_lock(e);
 	if (lock < 0)
 		return lock;
-	r = give(&rec, e);
+	r = give(nft, &rec, e);
 	(void)close(lock);
 	if (r == 0)
 		portmap_forget_added(&rec);
@@ -342,8 +341,8 @@ static void first_addresses(const struct ip_prefix *ips, size_t n, struct ip_pre
 	}
 }
 
-int portmap_add_pod(const struct request *req, const struct ip_prefix *ips, size_t n,
-                    const struct nl_sock *pod, struct err *e)
+int portmap_add_pod(struct nl_sock *nft, const struct request *req, const struct ip_prefix *ips,
+                    size_t n, const struct nl_sock *pod, struct err *e)
 {
 	struct portmap_conf conf;
 	struct ip_prefix v4, v6;
@@ -351,7 +350,7 @@ int portmap_add_pod(const struct request *req, const struct ip_prefix *ips, size
 
 	first_addresses(ips, n, &v4, &v6);
 	if (r == 0 && conf.n > 0)
-		r = portmap_add(req, &conf, &v4, &v6, pod, e);
+		r = portmap_add(nft, req, &conf, &v4, &v6, pod, e);
 	portmap_conf_free(&conf);
 	return r;
 }

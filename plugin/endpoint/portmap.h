@@ -18,6 +18,7 @@
 
 /**
  * portmap_add() - Give the ports to the attachment of a request
+ * @nft:	netfilter socket of the node, as nl_open_once() opens it
  * @v4, @v6:	its addresses, AF_UNSPEC for none; a mapping for which there is no address is skipped, as upstream does
  * @pod:	a socket of its namespace, which is entered otherwise (15 us); NULL for none
  *
@@ -26,8 +27,9 @@
  *
  * Return: 0, or -errno with nothing left; -EEXIST with code 7 names the port and its holder.
  */
-int portmap_add(const struct request *req, const struct portmap_conf *c, const struct ip_prefix *v4,
-                const struct ip_prefix *v6, const struct nl_sock *pod, struct err *e);
+int portmap_add(struct nl_sock *nft, const struct request *req, const struct portmap_conf *c,
+                const struct ip_prefix *v4, const struct ip_prefix *v6, const struct nl_sock *pod,
+                struct err *e);
 
 /**
  * portmap_del() - Take all ports of the attachment back
@@ -40,8 +42,9 @@ int portmap_add(const struct request *req, const struct portmap_conf *c, const s
 int portmap_del(const struct request *req, const struct portmap_conf *c, struct err *e);
 
 /* portmap_del_record() - The same for a record's name, with no request at hand. 1 if there was something, 0 or -errno.
- * @nft: opened if its fd is -1, and left open: closing a netfilter socket waits, with the tables locked, until the kernel has freed what
- * was removed. After the link's removal that is over; before it, DELs of a node's drain wait for each other's one by one. */
+ * @nft: opened if its fd is -1, and left open: closing a netfilter socket waits, with the tables locked, until the kernel
+ * has freed what was removed. After the link's removal that is over; before it, DELs of a node's drain wait for each other's
+ * one by one. */
 int portmap_del_record(struct nl_sock *nft, const char *name, struct err *e);
 
 /* portmap_check() - All there, and leading to these addresses? 0, or -ENOENT with code 999 that names what is missing. */
@@ -53,8 +56,8 @@ int portmap_check_record(const struct portmap_record *rec, struct err *e);
 
 /* portmap_add_pod(), portmap_check_pod() - The same for type cnida: the ports of the request's configuration or, before those, of
  * its runtimeConfig, for the first address of each family. Nothing without mappings. DEL is portmap_del_record(). */
-int portmap_add_pod(const struct request *req, const struct ip_prefix *ips, size_t n,
-                    const struct nl_sock *pod, struct err *e);
+int portmap_add_pod(struct nl_sock *nft, const struct request *req, const struct ip_prefix *ips,
+                    size_t n, const struct nl_sock *pod, struct err *e);
 int portmap_check_pod(const struct request *req, const struct ip_prefix *ips, size_t n,
                       struct err *e);
 

@@ -30,17 +30,18 @@
 /* The reserved group: "cnid" in ASCII. Group 0 is everybody's, small numbers are administrators'. */
 #define REAPER_GROUP 0x636e6964U
 
-/* reaper_arrive() - About to mark a link: the descriptor is to be closed once it is marked, before reaper_run() or reaper_remove(). -1 if
- * there is no such lock. */
+/* reaper_arrive() - About to mark a link: the descriptor is to be closed once it is marked, before reaper_run() or
+ * reaper_remove(). -1 if there is no such lock. */
 int reaper_arrive(void);
 
 /* reaper_remove() - Remove one link of the node's namespace by name, together with whatever else waits. 1 if it was there,
  * 0 if it was not, or -errno. */
 int reaper_remove(struct nl_sock *host, const char *name, struct err *e);
 
-/* reaper_mark() - Only put a link down (nothing reaches the pod or leaves it from here) and into the group; 1, 0 and -errno as above. reaper_run() - Remove the group: 0 or -errno. For
- * many at once. */
+/* reaper_mark() - Only put a link down (nothing reaches the pod or leaves it from here) and into the group; 1, 0 and -errno as
+ * above. */
 int reaper_mark(struct nl_sock *host, const char *name, struct err *e);
+/* reaper_run() - Remove the group: 0 or -errno. For many at once. */
 int reaper_run(struct nl_sock *host, struct err *e);
 
 #endif

@@ -50,6 +50,11 @@ int nl_open(int bus, struct nl_sock *ret, struct err *e)
 	return 0;
 }
 
+int nl_open_once(int bus, struct nl_sock *s, struct err *e)
+{
+	return s->fd >= 0 ? 0 : nl_open(bus, s, e);
+}
+
 /*
  * Closing any netfilter socket waits, with the tables locked, for a grace period as long as the kernel has not freed all that was
  * removed from the tables (nft_rcv_nl_event()). So the first few stay open until the process ends: a DEL is through with its link

@@ -48,6 +48,9 @@ struct nl_batch {
 /* nl_open() - Socket of a family (NETLINK_ROUTE, NETLINK_NETFILTER) in the CURRENT network namespace, in which it
  * stays. CLOEXEC, extended ACKs, capped ACKs, strict checking, receive time-out. */
 int nl_open(int bus, struct nl_sock *ret, struct err *e);
+/* nl_open_once() - The same, unless @s is open already: for a socket that several steps share and perhaps none needs. An
+ * ADD and a DEL have one netfilter socket each; what gets it as @nft opens it so and leaves it open. */
+int nl_open_once(int bus, struct nl_sock *s, struct err *e);
 /* nl_close() - Netfilter sockets are only given up, not closed, as long as there are few: see there. */
 void nl_close(struct nl_sock *s);
 #define _cleanup_nl_ __attribute__((cleanup(nl_close)))

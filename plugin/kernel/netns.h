@@ -27,8 +27,8 @@ int netns_open(const char *path, struct netns_id *ret_id, struct err *e);
 /* netns_is_own() - Is it the namespace of this process? */
 bool netns_is_own(const struct netns_id *id);
 
-/* netns_refuse_own() - Error 8 with upstream's text if @path leads to the namespace of this process; 0 also for "" and for what is no
- * namespace. For ADD and DEL, before anything is done. */
+/* netns_refuse_own() - Error 8 with upstream's text if @path leads to the namespace of this process; 0 also for "" and for
+ * what is no namespace. For ADD and DEL, before anything is done. */
 int netns_refuse_own(const char *path, struct err *e);
 
 /* netns_alive() - Is there a namespace at the path, and if @id is given (ino not 0), still that one? */

@@ -14,7 +14,7 @@
 #define TABLE (&ruleset_tables[RULESET_NETDEV])
 
 /* fwd to "ifb" */
-static int add_chain(struct nl_sock *s, const char *from, const char *ifb, int ifb_index,
+static int add_chain(struct nl_sock *nft, const char *from, const char *ifb, int ifb_index,
                      struct err *e)
 {
 	struct nft_expr exprs[] = {
@@ -36,26 +36,26 @@ static int add_chain(struct nl_sock *s, const char *from, const char *ifb, int i
 	memcpy(exprs[0].data[0].bytes, &ifb_index, sizeof(ifb_index));
 	nft_begin(&b);
 	nft_add_chain(&b, TABLE, &chain);
-	return nft_commit(s, &b, e);
+	return nft_commit(nft, &b, e);
 }
 
-static int add_hook(const char *from, const char *ifb, int ifb_index, struct err *e)
+static int add_hook(struct nl_sock *nft, const char *from, const char *ifb, int ifb_index,
+                    struct err *e)
 {
-	_cleanup_nl_ struct nl_sock s = { .fd = -1 };
-	int r = nl_open(NETLINK_NETFILTER, &s, e);
+	int r = nl_open_once(NETLINK_NETFILTER, nft, e);
 
 	if (r == 0)
-		r = add_chain(&s, from, ifb, ifb_index, e);
+		r = add_chain(nft, from, ifb, ifb_index, e);
 	if (r == -EEXIST) { /* of an ifb device of the same name that is gone */
-		r = redirect_del(&s, ifb, e);
+		r = redirect_del(nft, ifb, e);
 		if (r == 0)
-			r = add_chain(&s, from, ifb, ifb_index, e);
+			r = add_chain(nft, from, ifb, ifb_index, e);
 	}
 	if (r != -ENOENT)
 		return r;
-	r = ruleset_create(&s, RULESET_NETDEV, e);
+	r = ruleset_create(nft, RULESET_NETDEV, e);
 	if (r == 0)
-		r = add_chain(&s, from, ifb, ifb_index, e);
+		r = add_chain(nft, from, ifb, ifb_index, e);
 	return r < 0 ? r : 1;
 }
 
@@ -73,11 +73,11 @@ static int add_filter(struct nl_sock *route, int from, int ifb, struct err *e)
 	return nl_do(route, &b, e);
 }
 
-int redirect_add(struct nl_sock *route, const char *from, int from_index, const char *ifb,
-                 int ifb_index, struct err *e)
+int redirect_add(struct nl_sock *route, struct nl_sock *nft, const char *from, int from_index,
+                 const char *ifb, int ifb_index, struct err *e)
 {
 	struct err first;
-	int r = add_hook(from, ifb, ifb_index, &first);
+	int r = add_hook(nft, from, ifb, ifb_index, &first);
 
 	if (r >= 0)
 		return r;
@@ -91,7 +91,7 @@ int redirect_del(struct nl_sock *nft, const char *ifb, struct err *e)
 {
 	_uninitialized_ struct nl_batch b;
 	struct err mine;
-	int r = nft->fd >= 0 ? 0 : nl_open(NETLINK_NETFILTER, nft, e);
+	int r = nl_open_once(NETLINK_NETFILTER, nft, e);
 
 	if (r < 0)
 		return r == -EPROTONOSUPPORT ? 0 : r;
@@ -108,7 +108,7 @@ int redirect_del(struct nl_sock *nft, const char *ifb, struct err *e)
 int redirect_has(struct nl_sock *nft, const char *ifb, struct err *e)
 {
 	struct err mine;
-	int r = nft->fd >= 0 ? 0 : nl_open(NETLINK_NETFILTER, nft, e);
+	int r = nl_open_once(NETLINK_NETFILTER, nft, e);
 
 	if (r < 0)
 		return r == -EPROTONOSUPPORT ? 0 : r;
@@ -124,7 +124,7 @@ int redirect_each(struct nl_sock *nft, int (*fn)(const char *ifb, void *arg, str
                   void *arg, struct err *e)
 {
 	struct err mine;
-	int r = nft->fd >= 0 ? 0 : nl_open(NETLINK_NETFILTER, nft, e);
+	int r = nl_open_once(NETLINK_NETFILTER, nft, e);
 
 	if (r < 0)
 		return r == -EPROTONOSUPPORT ? 0 : r;

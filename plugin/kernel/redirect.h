@@ -12,10 +12,11 @@
  * So: table netdev cnida, one chain for each shaped pod, named after its ifb device. A packet meets only the chain of its
  * own link. It is the table's only use. A kernel without the hook or without `fwd` gets the filter.
  *
- * Looked at and not taken: one chain for all, whose devices are the shaped links, and a map { link : ifb device }. From Linux 6.4 on a
- * chain's devices can be changed (most nodes have 6.1), and a hook needs its link to be named before. But the kernel frees the
- * record of such a change after a grace period, and whoever closes a netfilter socket before that waits for it with all tables locked (nl_close()):
- * each ADD does, and all that come meanwhile. To make a chain of its own costs none of that. Measured, 6.18, two processors:
+ * Looked at and not taken: one chain for all, whose devices are the shaped links, and a map { link : ifb device }. From
+ * Linux 6.4 on a chain's devices can be changed (most nodes have 6.1), and a hook needs its link to be named before. But the
+ * kernel frees the record of such a change after a grace period, and whoever closes a netfilter socket before that waits for
+ * it with all tables locked (nl_close()): each ADD does, and all that come meanwhile. To make a chain of its own costs none
+ * of that. Measured, 6.18, two processors:
  *
  *	ms				a chain each	one for all
  *	ADD, type bandwidth's part	1.2		10.4
@@ -35,14 +36,14 @@
 
 /**
  * redirect_add() - Send what comes in from a link through an ifb device
- * @route:	rtnetlink of the namespace, for the filter
+ * @route, @nft: rtnetlink of the namespace, for the filter; its netfilter, as nl_open_once() opens it
  * @from, @from_index: the link, for instance a host veth
  * @ifb, @ifb_index: the device; its name is the chain's
  *
  * Return: 0, 1 if the table had to be made for it, or -errno.
  */
-int redirect_add(struct nl_sock *route, const char *from, int from_index, const char *ifb,
-                 int ifb_index, struct err *e);
+int redirect_add(struct nl_sock *route, struct nl_sock *nft, const char *from, int from_index,
+                 const char *ifb, int ifb_index, struct err *e);
 
 /* redirect_del() - Remove the chain of an ifb device; 0 also if there is none. (A filter goes with its link.) @nft is opened if
  * it is not. */
@@ -50,7 +51,8 @@ int redirect_del(struct nl_sock *nft, const char *ifb, struct err *e);
 
 /* redirect_has() - Is there a chain? One question, no transaction. 1, 0 or -errno. */
 int redirect_has(struct nl_sock *nft, const char *ifb, struct err *e);
-/* redirect_each() - The names of ifb devices that chains lead to, whether they are there or not: for the sweep. 0 or -errno, also @fn's. */
+/* redirect_each() - The names of ifb devices that chains lead to, whether they are there or not: for the sweep. 0 or -errno,
+ * also @fn's. */
 int redirect_each(struct nl_sock *nft, int (*fn)(const char *ifb, void *arg, struct err *e),
                   void *arg, struct err *e);
 

@@ -79,7 +79,8 @@ int ruleset_destroy(struct nl_sock *s, struct err *e);
 /* ruleset_destroy_table() - Remove one. 0 also if it is not there. */
 int ruleset_destroy_table(struct nl_sock *s, enum ruleset_table table, struct err *e);
 
-/* Is an element there, with its prefix and the rule that it leads to? 1, 0, or -errno; *ret_owner (RULESET_COMMENT_MAX + 1 bytes, NULL allowed) is its comment. */
+/* Is an element there, with its prefix and the rule that it leads to? 1, 0, or -errno; *ret_owner (RULESET_COMMENT_MAX + 1
+ * bytes, NULL allowed) is its comment. */
 int ruleset_has_masquerade(struct nl_sock *s, const struct ip_prefix *pod, char *ret_owner,
                            struct err *e);
 int ruleset_has_spoof(struct nl_sock *s, const char *port, const uint8_t mac[static 6],

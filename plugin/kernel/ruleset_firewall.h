@@ -64,7 +64,8 @@ int firewall_each(struct nl_sock *s, int (*fn)(const char *owner, void *arg, str
  * @admin:	name of the administrator's chain; made if it is not there
  * @thorough:	also look for the jump to our chain, which somebody may have taken out of FORWARD
  *
- * One question when nothing is to be done and it is not @thorough. Return: 1 if it is there now, 0 if iptables (nf_tables) is not in use, or -errno.
+ * One question when nothing is to be done and it is not @thorough. Return: 1 if it is there now, 0 if iptables (nf_tables)
+ * is not in use, or -errno.
  */
 int firewall_admit(struct nl_sock *s, sa_family_t family, const char *admin, bool thorough,
                    struct err *e);

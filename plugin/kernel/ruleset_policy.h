@@ -120,29 +120,31 @@ void policy_fill_block(struct policy_fill *f, const struct ip_addr *first,
 void policy_fill_peer(struct policy_fill *f, const struct ip_addr *addr, uint32_t class);
 /* policy_fill_pod() - A pod of this node. @guard: its source check too. */
 void policy_fill_pod(struct policy_fill *f, const struct policy_pod *pod, bool guard);
-/* policy_fill_end() - Send the rest. 0; -EEXIST if an address is there already with something else; -ENOENT if there are no such tables; or
- * another -errno. */
+/* policy_fill_end() - Send the rest. 0; -EEXIST if an address is there already with something else; -ENOENT if there are no
+ * such tables; or another -errno. */
 int policy_fill_end(struct policy_fill *f, struct err *e);
 
 /* ---- one pod ---- */
 
-/* What its sets allow, which is to be there before the pod is: policy_fill_ports() and policy_fill_cell(). Called for each attempt. */
+/* What its sets allow, which is to be there before the pod is: policy_fill_ports() and policy_fill_cell(). Called for each
+ * attempt. */
 struct policy_allowed {
-	void (*fill)(struct policy_fill *f, const void *arg);
-	const void *arg;
+	void (*fill)(struct policy_fill *f, void *arg);
+	void *arg;
 };
 
-/* ruleset_policy_put_pod() - Into one side, in place of whatever is there about its addresses. One transaction if there is nothing, and no
- * more in @allowed (NULL: all of it is there) than fits. -ENOENT WITHOUT filling @e: the tables are not there. */
+/* ruleset_policy_put_pod() - Into one side, in place of whatever is there about its addresses. One transaction if there is
+ * nothing, and no more in @allowed (NULL: all of it is there) than fits. -ENOENT WITHOUT filling @e: the tables are not
+ * there. */
 int ruleset_policy_put_pod(struct nl_sock *s, enum policy_place place, unsigned int side,
                            const struct policy_pod *pod, const struct policy_allowed *allowed,
                            struct err *e);
-/* ruleset_policy_take_pod() - Out of both sides, whatever is there about its addresses, if the owner is this one (NULL: whoever). 1 if something was there,
- * 0, or -errno. */
+/* ruleset_policy_take_pod() - Out of both sides, whatever is there about its addresses, if the owner is this one (NULL:
+ * whoever). 1 if something was there, 0, or -errno. */
 int ruleset_policy_take_pod(struct nl_sock *s, enum policy_place place,
                             const struct policy_pod *pod, struct err *e);
-/* ruleset_policy_change_mac() - POLICY_FORWARD: what the source check knows of @old it knows of pod->mac. One transaction; what is not there
- * is not put in. */
+/* ruleset_policy_change_mac() - POLICY_FORWARD: what the source check knows of @old it knows of pod->mac. One transaction;
+ * what is not there is not put in. */
 int ruleset_policy_change_mac(struct nl_sock *s, const struct policy_pod *pod,
                               const uint8_t old[static 6], struct err *e);
 /* ruleset_policy_has_pod() - Is it in the side, exactly so? 1, 0 with what is missing or different (static text), or -errno. */

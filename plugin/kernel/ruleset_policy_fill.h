@@ -25,8 +25,8 @@ struct thing {
 
 /* policy_self_key() - Key of an address in the set of pods of this node. */
 void policy_self_key(const struct ip_addr *a, uint8_t ret[static 32]);
-/* policy_things() - What belongs to address @i of a pod, with that of the first also what belongs to its port. The first thing is its entry
- * among the pods of this node, whose comment is the owner. */
+/* policy_things() - What belongs to address @i of a pod, with that of the first also what belongs to its port. The first
+ * thing is its entry among the pods of this node, whose comment is the owner. */
 size_t policy_things(const struct policy_fill *f, const struct policy_pod *pod, size_t i,
                      bool guard, struct thing ret[static THINGS_MAX]);
 /* policy_fill_whole() - From here one transaction or none, with room for @n things; what was filled before may go first. */

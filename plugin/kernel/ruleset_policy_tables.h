@@ -42,14 +42,14 @@ extern const struct nft_table policy_table, policy_bridge_table;
 
 /* policy_make_messages() - The messages of step @step of making the tables; false if there is no such step. */
 bool policy_make_messages(struct nl_batch *b, enum policy_place place, unsigned int step);
-/* policy_empty_ports_messages() - A side that is not in force: its set of ports is made anew. Taking out an element costs the kernel as
- * much as the set is large. */
+/* policy_empty_ports_messages() - A side that is not in force: its set of ports is made anew. Taking out an element costs
+ * the kernel as much as the set is large. */
 void policy_empty_ports_messages(struct nl_batch *b, unsigned int side);
 /* policy_switch_messages() - Lead packets to a side. */
 void policy_switch_messages(struct nl_batch *b, enum policy_place place, unsigned int side);
 
-/* policy_chain_each() - All chains that there should be, with the number of rules of each (-1: depends on what is in force). Ends when
- * @fn returns other than 0, which is returned. */
+/* policy_chain_each() - All chains that there should be, with the number of rules of each (-1: depends on what is in force).
+ * Ends when @fn returns other than 0, which is returned. */
 int policy_chain_each(enum policy_place place,
                       int (*fn)(const struct nft_table *t, const char *chain, int n_rules,
                                 void *arg),

@@ -26,7 +26,8 @@ bool tc_same_burst(const struct tc_tbf *want, uint32_t ticks);
 /* tc_add_ifb() - Create an ifb device, up. @alias says whose it is. -EEXIST if the name is taken. */
 int tc_add_ifb(struct nl_sock *s, const char *name, uint32_t mtu, const char *alias, struct err *e);
 
-/* tc_add_clsact_msg() - EINVAL or EEXIST if the link has an ingress qdisc of another kind, which serves as well; 0 if it has this. */
+/* tc_add_clsact_msg() - EINVAL or EEXIST if the link has an ingress qdisc of another kind, which serves as well; 0 if it has
+ * this. */
 void tc_add_clsact_msg(struct nl_batch *b, int ifindex);
 /* tc_add_redirect_msg() - At ingress, everything that no earlier filter took goes out through another link. */
 void tc_add_redirect_msg(struct nl_batch *b, int ifindex, int to);

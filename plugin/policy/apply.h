@@ -40,8 +40,8 @@ enum apply_backend {
 struct apply_request;
 
 /*
- * The part of nftables (endpoint/policy_nft_apply.h), which lies in a layer above. With backend eBPF it judges what that leaves to be judged
- * after DNAT; there its failure only means that nothing is left to it.
+ * The part of nftables (endpoint/policy_nft_apply.h), which lies in a layer above. With backend eBPF it judges what that
+ * leaves to be judged after DNAT; there its failure only means that nothing is left to it.
  */
 struct apply_nft {
 	/* Is nftables what judges the node's pods now? 1, 0 or -errno. */

@@ -2,9 +2,9 @@
 /*
  * verdicts.c - how each pod is judged by the policy in force
  *
- * Layout: header, a hash table of entries (half full, linear probing), cells, lists and ranges of the tables, names. A name is "namespace NUL pod NUL"; the one with an
- * empty pod stands for the pods of the namespace that nobody told of. Nothing in the file is believed without a look at
- * the bounds: a damaged one counts as none.
+ * Layout: header, a hash table of entries (half full, linear probing), cells, lists and ranges of the tables, names. A name is
+ * "namespace NUL pod NUL"; the one with an empty pod stands for the pods of the namespace that nobody told of. Nothing in the
+ * file is believed without a look at the bounds: a damaged one counts as none.
  */
 #include "policy/verdicts.h"
 

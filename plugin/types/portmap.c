@@ -10,6 +10,7 @@
 
 static int add(const struct request *req, struct result *ret, struct err *e)
 {
+	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
 	struct portmap_conf conf;
 	struct chain chain = { .pod = NULL };
 	int r = portmap_conf_parse(req->config, false, &conf, e);
@@ -17,7 +18,7 @@ static int add(const struct request *req, struct result *ret, struct err *e)
 	if (r == 0)
 		r = chain_read(req, "must be called as chained plugin", &chain, e);
 	if (r > 0 && conf.n > 0)
-		r = portmap_add(req, &conf, &chain.v4, &chain.v6, NULL, e);
+		r = portmap_add(&nft, req, &conf, &chain.v4, &chain.v6, NULL, e);
 	portmap_conf_free(&conf);
 	if (r < 0)
 		chain_free(&chain);

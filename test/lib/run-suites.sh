@@ -245,11 +245,19 @@ run_patient()
 	done
 }
 
+# The lane first, or it would go on with its next suite; `timeout` hands the signal to all that its suite started.
+end_patient()
+{
+	kill -STOP "$beside" || return 0
+	pkill -P "$beside" || true
+	kill -KILL "$beside"
+}
+
 for name in $patient; do
 	if [ -z "$beside" ] && asked "$name"; then
 		run_patient &
 		beside=$!
-		trap 'pkill -P "$beside" || true' EXIT
+		trap end_patient EXIT
 	fi
 done
 for file in test/long/*.sh; do

@@ -238,9 +238,10 @@ Test(net_bandwidth, two_interfaces)
 	{
 		struct bandwidth_conf conf;
 		struct result_iface ifb;
+		_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
 
 		ok(bandwidth_conf_parse(&net1, &conf, &e), &e);
-		ok(bandwidth_apply(&c.space.node, &conf, &net1, &link, &ifb, &e), &e);
+		ok(bandwidth_apply(&c.space.node, &nft, &conf, &net1, &link, &ifb, &e), &e);
 		cr_assert_str_neq(ifb.name, res.ifaces[2].name, "expected another device");
 		ok(bandwidth_verify(&c.space.node, &conf, &net1, &link, &e), &e);
 		cr_assert_eq(count_one(&c), 2, "expected two devices");

@@ -59,8 +59,9 @@ static void kill_pod(const char *id)
 
 static void put(const struct record *r, struct shared *shared)
 {
+	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
 	struct err e = { 0 };
-	int x = elements_add(r, shared, &e);
+	int x = elements_add(&nft, r, shared, &e);
 
 	cr_assert_eq(x, 0, "elements_add of %s: expected 0, found %d (%s)", r->container_id, x,
 	             e.msg);
@@ -304,6 +305,7 @@ Test(elements, stale_owner)
 
 Test(elements, live_owner)
 {
+	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
 	struct record a, b;
 	struct err e = { 0 };
 	int x;
@@ -315,7 +317,7 @@ Test(elements, live_owner)
 	b.ips[1] = prefix("10.1.0.5/24");
 	b.ready = false;
 	cr_assert_eq(record_write(&b, &e), 0, "%s", e.msg);
-	x = elements_add(&b, NULL, &e);
+	x = elements_add(&nft, &b, NULL, &e);
 	cr_assert(x < 0 && e.code == CNI_E_TRY_AGAIN && strstr(e.msg, "c1") &&
 	                  strstr(e.msg, "net1"),
 	          "expected code 11 that names the owner, found %d (code %d %s)", x, e.code, e.msg);

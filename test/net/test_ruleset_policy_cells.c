@@ -128,11 +128,12 @@ static void enter(enum policy_place place, const struct policy_nft_pod *pod, con
                   const char *when)
 {
 	const struct cells c = tables_cells(t);
+	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
 	struct nl_sock route;
 	struct err e;
 
 	cr_assert_eq(nl_open(NETLINK_ROUTE, &route, &e), 0, "%s", e.msg);
-	cr_expect_eq(policy_nft_enter(place, pod, &c, &e), 1, "%s: %s", when, e.msg);
+	cr_expect_eq(policy_nft_enter(&nft, place, pod, &c, &e), 1, "%s: %s", when, e.msg);
 	cr_expect_eq(policy_nft_check(place, &route, pod, &c, &e), 0, "%s: %s", when, e.msg);
 	nl_close(&route);
 }

@@ -131,6 +131,7 @@ static struct ip_addr address(const char *text)
 static void put_policy_late(struct nl_sock *route, enum policy_place place, bool bridge, bool deny,
                             size_t late)
 {
+	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
 	struct host_entry hosts[] = { { address(REMOTE4), 0, CLASS_REMOTE },
 		                      { address(REMOTE6), 0, CLASS_REMOTE } };
 	struct block_entry blocks4[] = { { address("0.0.0.0"), CLASS_ANY },
@@ -177,7 +178,7 @@ static void put_policy_late(struct nl_sock *route, enum policy_place place, bool
 	cr_assert_eq(policy_nft_commit(&n, &e), 0, "%s", e.msg);
 	policy_nft_close(&n);
 	for (size_t i = 0; i < late; i++)
-		cr_assert_eq(policy_nft_enter(place, &pods[i], &c, &e), 1, "%s", e.msg);
+		cr_assert_eq(policy_nft_enter(&nft, place, &pods[i], &c, &e), 1, "%s", e.msg);
 }
 
 static void put_policy(struct nl_sock *route, enum policy_place place, bool bridge, bool deny)

@@ -111,13 +111,13 @@ Test(net_tc, redirect)
 	other = link_index(&s.node, "bwp1");
 
 	cr_assert_eq(redirect_check(&s.node, host, "bwp0", ifb, &e), 0, "none: found %s", e.msg);
-	ok(redirect_add(&s.node, SPACE_HOST, host, "bwp0", ifb, &e), &e);
+	ok(redirect_add(&s.node, &nft, SPACE_HOST, host, "bwp0", ifb, &e), &e);
 	cr_assert_eq(redirect_check(&s.node, host, "bwp0", ifb, &e), 1, "hook: found %s", e.msg);
 	cr_assert_eq(redirect_check(&s.node, host, "bwp0", other, &e), 0, "hook to another device");
 	cr_assert_eq(tc_has_redirect(&s.node, host, ifb, &e), 0,
 	             "the hook leaves tc ingress alone: found %s", e.msg);
 	/* What a device of that name left is replaced. */
-	ok(redirect_add(&s.node, SPACE_HOST, host, "bwp0", other, &e), &e);
+	ok(redirect_add(&s.node, &nft, SPACE_HOST, host, "bwp0", other, &e), &e);
 	cr_assert_eq(redirect_check(&s.node, host, "bwp0", other, &e), 1, "replaced: found %s",
 	             e.msg);
 	ok(redirect_del(&nft, "bwp0", &e), &e);
