@@ -346,8 +346,8 @@ void policy_nft_close(struct policy_nft *n)
 	struct err e;
 	int r = 0;
 
-	if (n->nft.fd >= 0 && n->prepared) {
-		policy_fill_begin(&f, &n->nft, n->place, n->committed ? !n->side : n->side, false);
+	if (n->nft.fd >= 0 && n->prepared && !n->committed) {
+		policy_fill_begin(&f, &n->nft, n->place, n->side, false);
 		policy_fill_empty(&f);
 		r = policy_fill_end(&f, &e);
 	}
@@ -499,70 +499,6 @@ int policy_nft_check(enum policy_place place, struct nl_sock *route,
 }
 
 /* ---- the rest ---- */
-
-struct sweep {
-	struct nl_sock *nft, *route;
-	struct {
-		struct ip_prefix addr;
-		char owner[IFNAMSIZ];
-	} * v;
-	size_t n;
-};
-
-static int find_stale(const struct ip_addr *addr, const char *owner, void *arg, struct err *e)
-{
-	struct sweep *s = arg;
-	int r = link_exists(s->route, owner, e);
-	void *more;
-
-	if (r != 0)
-		return r < 0 ? r : 0;
-	more = reallocarray(s->v, s->n + 1, sizeof(*s->v));
-	if (!more)
-		return err_sys(e, ENOMEM, "sweep network policy");
-	s->v = more;
-	s->v[s->n].addr = prefix_host(addr);
-	(void)snprintf(s->v[s->n].owner, sizeof(s->v[s->n].owner), "%s", owner);
-	s->n++;
-	return 0;
-}
-
-static int take_stale(struct sweep *s, bool dry_run, gc_seen_fn seen, void *arg, struct err *e)
-{
-	int r = 0;
-
-	for (size_t i = 0; r >= 0 && i < s->n; i++) {
-		struct policy_pod pod = { .ips = &s->v[i].addr,
-			                  .n_ips = 1,
-			                  .owner = s->v[i].owner,
-			                  .port = s->v[i].owner };
-		char text[IP_STR_MAX], what[128];
-
-		(void)snprintf(what, sizeof(what), "network policy of %s",
-		               ip_format(&s->v[i].addr.addr, text));
-		if (seen)
-			seen(what, "its link is gone", arg);
-		for (int bridged = 0; r >= 0 && !dry_run && bridged < 2; bridged++) {
-			pod.bridged = bridged;
-			r = ruleset_policy_take_pod(s->nft, POLICY_FORWARD, &pod, e);
-		}
-	}
-	return r;
-}
-
-int policy_nft_sweep(struct nl_sock *route, bool dry_run, gc_seen_fn seen, void *arg, struct err *e)
-{
-	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
-	struct sweep s = { .nft = &nft, .route = route };
-	int r = nl_open(NETLINK_NETFILTER, &nft, e);
-
-	for (unsigned int side = 0; r == 0 && side < 2; side++)
-		r = ruleset_policy_each_pod(&nft, side, find_stale, &s, e);
-	if (r == 0)
-		r = take_stale(&s, dry_run, seen, arg, e);
-	free(s.v);
-	return r < 0 ? r : (int)s.n;
-}
 
 int policy_nft_place(enum policy_place *ret, struct err *e)
 {

@@ -4,9 +4,13 @@
  *
  * Who calls, under the policy lock held exclusively, to put a policy in force:
  *
- *	policy_nft_prepare()	fills the side that is not in force: nothing has happened to any packet yet
+ *	policy_nft_prepare()	empties and fills the side that is not in force: nothing has happened to any packet yet
  *	policy_nft_commit()	packets are judged by it
- *	policy_nft_close()	the other side is emptied, or, without a commit, what was filled
+ *	policy_nft_close()	without a commit, what was filled goes again
+ *
+ * The side that was in force keeps what it has until the next policy is filled in: a process whose transaction took elements out
+ * waits at its end, with all tables locked, until the kernel has freed them (nl_close()); here that is over by then. (An apply of
+ * 1,000 policies took 20 to 40 ms more.) It has pods of this node only, and a DEL takes its pod out of both sides.
  *
  * and with the lock held shared policy_nft_enter() for an ADD. policy_nft_leave() (DEL) takes no lock: a DEL looks once more when its
  * record is gone, and a policy that is put in force while the pod goes looks at the records once more (policy_nft_close()).
@@ -67,7 +71,7 @@ int policy_nft_prepare(struct policy_nft *n, enum policy_place place, struct nl_
                        const struct tables *t, const struct policy_nft_pod *pods, size_t n_pods,
                        struct err *e);
 /* policy_nft_commit() - Put it in force. At POLICY_FORWARD no packet is judged by the other side any more when it returns;
- * at the other place wait for a grace period of the kernel before policy_nft_close(). */
+ * at the other place wait for a grace period of the kernel before the next policy_nft_prepare(). */
 int policy_nft_commit(struct policy_nft *n, struct err *e);
 void policy_nft_close(struct policy_nft *n);
 

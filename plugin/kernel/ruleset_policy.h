@@ -13,6 +13,7 @@
  * Ids of sets and classes mean something within one compiled policy only, and a packet reads several maps. So everything
  * exists twice, as side 0 and 1, and one rule leads to the side in force. A new policy is filled into the other side, in as many
  * transactions as it takes, and then that one rule is replaced: a packet is judged by one side from its first lookup to its last.
+ * What the other side has is the policy before; it is of no effect.
  *
  *	egress4, 6 { address : set }	pods of this node that are isolated in this direction
  *	ingress4, 6
@@ -155,6 +156,12 @@ int ruleset_policy_each_pod(struct nl_sock *s, unsigned int side,
                             int (*fn)(const struct ip_addr *addr, const char *owner, void *arg,
                                       struct err *e),
                             void *arg, struct err *e);
+/* ruleset_policy_each_guarded() - What the source check knows: addresses, with their ports and MAC addresses. Some may be told of
+ * twice. */
+int ruleset_policy_each_guarded(struct nl_sock *s,
+                                int (*fn)(const struct ip_addr *addr, const char *port,
+                                          const uint8_t mac[static 6], void *arg, struct err *e),
+                                void *arg, struct err *e);
 
 /* ruleset_policy_list() - Which list of ports a cell has. 1, 0 or -errno. */
 int ruleset_policy_list(struct nl_sock *s, unsigned int side, uint32_t set, uint32_t class,

@@ -5,6 +5,7 @@
 #include "kernel/ruleset_policy_fill.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -259,6 +260,44 @@ int ruleset_policy_each_pod(struct nl_sock *s, unsigned int side,
 	return r < 0 ? r
 	             : nft_each_elem(s, &policy_table, &policy_sets[side & 1][SET_SELF6], one_pod,
 	                             NULL, &w, e);
+}
+
+struct guard_walk {
+	int (*fn)(const struct ip_addr *addr, const char *port, const uint8_t mac[static 6],
+	          void *arg, struct err *e);
+	void *arg;
+	sa_family_t family;
+};
+
+static int one_guarded(const struct nft_elem_info *el, void *arg, struct err *e)
+{
+	const struct guard_walk *w = arg;
+	struct ip_addr a = { .family = w->family };
+	struct guard_key key = { .port = "" };
+
+	memcpy(&key, el->key, offsetof(struct guard_key, addr) + ip_size(w->family));
+	key.port[sizeof(key.port) - 1] = '\0';
+	memcpy(a.bytes, key.addr, ip_size(w->family));
+	return w->fn(&a, key.port, key.mac, w->arg, e);
+}
+
+int ruleset_policy_each_guarded(struct nl_sock *s,
+                                int (*fn)(const struct ip_addr *addr, const char *port,
+                                          const uint8_t mac[static 6], void *arg, struct err *e),
+                                void *arg, struct err *e)
+{
+	const struct nft_table *const tables[] = { &policy_table, &policy_bridge_table };
+	struct guard_walk w = { .fn = fn, .arg = arg };
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(tables); i++) {
+		w.family = AF_INET;
+		r = nft_each_elem(s, tables[i], &policy_guard4, one_guarded, NULL, &w, e);
+		w.family = AF_INET6;
+		if (r == 0)
+			r = nft_each_elem(s, tables[i], &policy_guard6, one_guarded, NULL, &w, e);
+	}
+	return r;
 }
 
 int ruleset_policy_list(struct nl_sock *s, unsigned int side, uint32_t set, uint32_t class,

@@ -2,8 +2,9 @@
 /*
  * look_tables.c - the tables that judge packets: nf_tables, and the maps of the eBPF programs
  *
- * Of nf_tables everything but what changes by itself: handles, counters, and elements that packets make. Of the maps the
- * pods (with the slot that is in force) and the image, without the parity that says which slot that is.
+ * Of nf_tables everything but what changes by itself: handles, counters, and elements that packets make; and but what the policy
+ * before the one in force allowed, which stays in the other side until the next (its pods do not, when they go). Of the maps
+ * the pods (with the slot that is in force) and the image, without the parity that says which slot that is.
  */
 #include "bpf/abi.h"
 #include "test/crash/look.h"
@@ -31,6 +32,7 @@ struct set_name {
 struct sets {
 	struct set_name v[SETS_MAX];
 	unsigned int n;
+	char other; /* side of the policy that is not in force: '0' or '1', what its names end with; 0 if none is */
 };
 
 struct message {
@@ -88,12 +90,31 @@ static void on_chain(const struct nlmsghdr *h, struct state *s, void *arg)
 	          attr_text(at(&m, NFTA_CHAIN_NAME)), (unsigned long long)hash_of(&m, types));
 }
 
+/* Of the rules that lead to it. */
+static void note_side(const struct message *m, struct sets *sets)
+{
+	const struct nlattr *e = at(m, NFTA_RULE_EXPRESSIONS);
+	const char *chain = attr_text(at(m, NFTA_RULE_CHAIN));
+
+	if (!e || (strcmp(chain, "forward") != 0 && strcmp(chain, "after_dnat") != 0))
+		return;
+	for (char side = '0'; side <= '1'; side++) {
+		const char judge[] = { 'j', 'u', 'd', 'g', 'e', '_', side, '\0' },
+			   defer[] = { 'd', 'e', 'f', 'e', 'r', '_', side, '\0' };
+
+		if (memmem(attr_data(e), attr_len(e), judge, sizeof(judge)) ||
+		    memmem(attr_data(e), attr_len(e), defer, sizeof(defer)))
+			sets->other = side == '0' ? '1' : '0';
+	}
+}
+
 static void on_rule(const struct nlmsghdr *h, struct state *s, void *arg)
 {
 	static const unsigned int types[] = { NFTA_RULE_EXPRESSIONS, NFTA_RULE_USERDATA, 0 };
 	const struct message m = message_of(h);
 
-	(void)arg;
+	if (strcmp(attr_text(at(&m, NFTA_RULE_TABLE)), "cnida_policy") == 0)
+		note_side(&m, arg);
 	look_line(s, "nft %u %s chain %s rule %016llx", m.family,
 	          attr_text(at(&m, NFTA_RULE_TABLE)), attr_text(at(&m, NFTA_RULE_CHAIN)),
 	          (unsigned long long)hash_of(&m, types));
@@ -198,18 +219,33 @@ static void look_elements(int fd, struct set_name *set, struct state *s)
 	look_dump(fd, NFT_TYPE(NFT_MSG_GETSETELEM), body, len, on_elements, s, set);
 }
 
+static bool is_allowance(const struct set_name *set)
+{
+	static const char *const begin[] = { "cells_", "ports_", "block4_", "block6_" };
+	bool is = false;
+
+	for (size_t i = 0; i < sizeof(begin) / sizeof(begin[0]); i++)
+		is = is || strncmp(set->name, begin[i], strlen(begin[i])) == 0;
+	return is && strcmp(set->table, "cnida_policy") == 0;
+}
+
 void look_nft(int fd, struct state *s)
 {
 	static struct sets sets;
 	const struct nfgenmsg g = { .nfgen_family = NFPROTO_UNSPEC, .version = NFNETLINK_V0 };
 
 	sets.n = 0;
+	sets.other = '\0';
 	look_dump(fd, NFT_TYPE(NFT_MSG_GETTABLE), &g, sizeof(g), on_table, s, NULL);
 	look_dump(fd, NFT_TYPE(NFT_MSG_GETCHAIN), &g, sizeof(g), on_chain, s, NULL);
-	look_dump(fd, NFT_TYPE(NFT_MSG_GETRULE), &g, sizeof(g), on_rule, s, NULL);
+	look_dump(fd, NFT_TYPE(NFT_MSG_GETRULE), &g, sizeof(g), on_rule, s, &sets);
 	look_dump(fd, NFT_TYPE(NFT_MSG_GETSET), &g, sizeof(g), on_set, s, &sets);
-	for (unsigned int i = 0; i < sets.n; i++)
-		look_elements(fd, &sets.v[i], s);
+	for (unsigned int i = 0; i < sets.n; i++) {
+		const struct set_name *set = &sets.v[i];
+
+		if (!is_allowance(set) || set->name[strlen(set->name) - 1] != sets.other)
+			look_elements(fd, &sets.v[i], s);
+	}
 }
 
 /* ---- maps ---------------------------------------------------------------------------------------- */

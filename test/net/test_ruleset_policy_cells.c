@@ -212,3 +212,58 @@ Test(net_ruleset_policy_cells, halves)
 	nl_close(&route);
 	nl_close(&s);
 }
+
+/* Lines of the ruleset with the text: both sides, and what belongs to none. */
+static int count_lines(const char *text)
+{
+	char command[128], out[64];
+
+	(void)snprintf(command, sizeof(command), "nft list ruleset | grep -c '%s' || true", text);
+	(void)run(command, out, sizeof(out));
+	return atoi(out);
+}
+
+/* The side before keeps its pods until the next policy: a DEL and the sweep take them out there too, and tell of each once. */
+static void side_before(enum policy_place place)
+{
+	const struct ip_prefix ips[] = { prefix("10.5.0.2/24"), prefix("fd05::2/64") };
+	struct record rec = { .name = "cni1", .bridge = "br0", .mac = "02:00:00:00:00:02" };
+	const struct policy_nft_pod pod = pod_of(ips, rec.name, FEW, SET_DENY);
+	const struct tables t = policy();
+	struct nl_sock s = fresh(), route;
+	int one_side;
+	struct err e;
+
+	cr_assert_eq(nl_open(NETLINK_ROUTE, &route, &e), 0, "%s", e.msg);
+	rec.n_ips = ARRAY_SIZE(ips);
+	memcpy(rec.ips, ips, sizeof(ips));
+	put_policy(place, &t, &pod, 1);
+	one_side = count_lines("10\\.5\\.0\\.2");
+	put_policy(place, &t, &pod, 1);
+	cr_expect_gt(count_lines("10\\.5\\.0\\.2"), one_side, "%d: expected both sides to have it",
+	             place);
+	cr_expect_eq(policy_nft_leave(&s, &rec, &e), 0, "%s", e.msg);
+	cr_expect_eq(count_lines("10\\.5\\.0\\.2\\|fd05::2\\|cni1"), 0, "%d: DEL: expected none",
+	             place);
+
+	put_policy(place, &t, &pod, 1);
+	put_policy(place, &t, &pod, 1);
+	cr_expect_eq(policy_nft_sweep(&route, true, NULL, NULL, &e), 2,
+	             "%d: expected two addresses", place);
+	cr_expect_eq(policy_nft_sweep(&route, false, NULL, NULL, &e), 2,
+	             "%d: expected two addresses", place);
+	cr_expect_eq(count_lines("10\\.5\\.0\\.2\\|fd05::2\\|cni1"), 0, "%d: GC: expected none",
+	             place);
+	/* In the end the same as with one side. */
+	put_policy(place, &t, NULL, 0);
+	put_policy(place, &t, NULL, 0);
+	expect(&s, place, "no pods", (const size_t[SETS]) { 0 }, 0);
+	nl_close(&route);
+	nl_close(&s);
+}
+
+Test(net_ruleset_policy_cells, side_before)
+{
+	side_before(POLICY_FORWARD);
+	side_before(POLICY_AFTER_DNAT);
+}

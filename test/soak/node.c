@@ -56,6 +56,12 @@ static bool apply(const char *dir, unsigned int which)
 	return status == 0;
 }
 
+/* nftables keep the policy before until the next one. */
+static bool apply_to_both(const char *dir)
+{
+	return apply(dir, 0) && apply(dir, 0);
+}
+
 void soak_node_begin(const char *dir)
 {
 	(void)mkdir(SOAK_STORE, 0755);
@@ -63,7 +69,7 @@ void soak_node_begin(const char *dir)
 		perror("mount the store");
 		exit(2);
 	}
-	if (!apply(dir, 0))
+	if (!apply_to_both(dir))
 		exit(2);
 }
 
@@ -123,7 +129,7 @@ void soak_bad_weather(unsigned int i, const char *dir, struct soak_weather *said
 
 void soak_fair_weather(const char *dir)
 {
-	if (!apply(dir, 0))
+	if (!apply_to_both(dir))
 		printf("not ok policy apply in fair weather\n");
 }
 
