@@ -224,10 +224,9 @@ static int forget_capabilities(struct nl_sock *host, struct nl_sock *nft, const 
 	                                e);
 }
 
-/* No record, or none that led to a link: upstream's plugins may have made the attachment, or what we knew is lost.
- * @waiting: links of this pod are marked already. */
+/* No record, or none that led to a link: upstream's plugins may have made the attachment, or what we knew is lost. */
 static int detach_traces(struct nl_sock *host, struct nl_sock *nft, const struct request *req,
-                         const struct netconf *conf, bool waiting, struct err *e)
+                         const struct netconf *conf, struct err *e)
 {
 	struct traces t = { .host_link = "" };
 	struct record *rec = &t.rec;
@@ -240,22 +239,21 @@ static int detach_traces(struct nl_sock *host, struct nl_sock *nft, const struct
 		r = reaper_mark(host, t.host_link, e);
 	if (r < 0)
 		return r;
-	waiting = waiting || r > 0;
 	keep_first(&first, policy_leave(host, nft, rec, &this), e, &this);
 	keep_first(&first, elements_del(nft, rec, &this), e, &this);
 	if (strcmp(req->type, "cnida") == 0)
 		keep_first(&first, forget_capabilities(host, nft, rec, &this), e, &this);
-	if (waiting)
-		keep_first(&first, reaper_run(host, &this), e, &this);
+	keep_first(&first, reaper_run(host, &this), e, &this);
 	if (upstream_remove(rec->network, rec->container_id, rec->ifname, rec->ips, rec->n_ips,
 	                    &this) < 0)
 		log_warn("what upstream's plugins left for %s: %s", rec->container_id, this.msg);
 	return first;
 }
 
-/* What the record says. @waiting: links of this pod are marked. */
+/* What the record says. The reaper runs also if the pod has no link any more: its ifb device may wait, marked by the plugin
+ * before us in a chain. */
 static int detach_recorded(struct nl_sock *host, struct nl_sock *nft, int *arrival,
-                           const struct record *rec, bool waiting, struct err *e)
+                           const struct record *rec, struct err *e)
 {
 	struct err this;
 	int first = 0;
@@ -265,8 +263,7 @@ static int detach_recorded(struct nl_sock *host, struct nl_sock *nft, int *arriv
 	keep_first(&first, elements_del(nft, rec, &this), e, &this);
 	if (*arrival >= 0)
 		(void)close(take_fd(arrival));
-	if (waiting)
-		keep_first(&first, reaper_run(host, &this), e, &this);
+	keep_first(&first, reaper_run(host, &this), e, &this);
 	keep_first(&first, policy_gone(host, rec, &this), e, &this);
 	return first;
 }
@@ -278,7 +275,6 @@ static int detach_with(struct nl_sock *host, struct nl_sock *nft, const struct r
 	char name[IFNAMSIZ];
 	struct record rec;
 	int r, known, marked;
-	bool waiting;
 
 	record_name(req->network, req->container_id, req->ifname, name);
 	known = record_read(name, &rec, e);
@@ -294,13 +290,12 @@ static int detach_with(struct nl_sock *host, struct nl_sock *nft, const struct r
 		r = firewall_del_record(nft, name, e);
 	if (r >= 0)
 		r = bandwidth_del_record(host, nft, name, true, e);
-	waiting = marked > 0 || r > 0; /* the link, its ifb device */
 	if (r >= 0)
-		r = known == 0 ? detach_recorded(host, nft, &arrival, &rec, waiting, e) : 0;
+		r = known == 0 ? detach_recorded(host, nft, &arrival, &rec, e) : 0;
 	if (arrival >= 0)
 		(void)close(take_fd(&arrival));
 	if (r >= 0 && (known < 0 || !marked))
-		r = detach_traces(host, nft, req, conf, known < 0 && waiting, e);
+		r = detach_traces(host, nft, req, conf, e);
 	if (r >= 0 && *conf->ipam_type)
 		r = ipam_del(req, conf->ipam_type, e);
 	if (r >= 0)

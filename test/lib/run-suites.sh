@@ -87,13 +87,28 @@ count()
 	read -r p f s < <(sed -E 's/^([^ ]+: )?//; s/ (passed|failed|skipped),?//g; s/^([0-9]+ [0-9]+)$/\1 0/' <<< "$line")
 }
 
+# Whoever stops us stops what runs: `timeout` hands the signal to all that a suite started.
+running=''	# the suite of this lane,
+beside=''	# and the lane beside it
+end_lanes()
+{
+	# shellcheck disable=SC2086 # none, one or two
+	[ -z "$running$beside" ] || kill $running $beside 2> /dev/null || true
+}
+trap end_lanes EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
 # run NAME COMMAND... - what it printed, its exit code and its times go to files
 run()
 {
 	local name=$1 code=0 start=$EPOCHREALTIME
 
 	shift
-	timeout --kill-after=5 "$limit" "$@" > "$out/$name.log" 2>&1 < /dev/null || code=$?
+	timeout --kill-after=5 "$limit" "$@" > "$out/$name.log" 2>&1 < /dev/null &
+	running=$!
+	wait "$running" || code=$?
+	running=''
 	echo "$code $start $EPOCHREALTIME" > "$out/$name.end"
 }
 
@@ -235,29 +250,22 @@ asked()
 # Killing at each system call is mostly waiting for the kernel to end links, and nothing in fuzzing and verdicts depends on when it
 # happens: they have all the time that the others take.
 patient='long-crash long-fuzz long-verdicts'
-beside=''
 run_patient()
 {
 	local name
 
+	beside=''
+	trap end_lanes EXIT
+	trap 'exit 143' TERM
 	for name in $patient; do
 		! asked "$name" || long "$name" run
 	done
-}
-
-# The lane first, or it would go on with its next suite; `timeout` hands the signal to all that its suite started.
-end_patient()
-{
-	kill -STOP "$beside" || return 0
-	pkill -P "$beside" || true
-	kill -KILL "$beside"
 }
 
 for name in $patient; do
 	if [ -z "$beside" ] && asked "$name"; then
 		run_patient &
 		beside=$!
-		trap end_patient EXIT
 	fi
 done
 for file in test/long/*.sh; do
@@ -269,7 +277,7 @@ for file in test/long/*.sh; do
 done
 if [ -n "$beside" ]; then
 	wait "$beside"
-	trap - EXIT
+	beside=''
 	for name in $patient; do
 		! asked "$name" || long "$name" judge
 	done

@@ -160,7 +160,7 @@ at_least() { if [ "$3" -ge "$2" ]; then ok "$1"; else not_ok "$1" "at least $2" 
 limits()
 {
 	local limit='{"type": "bandwidth", "ingressRate": 100000000, "ingressBurst": 1000000, "egressRate": 100000000, "egressBurst": 1000000}'
-	local name="$mode, limits" i ifb
+	local name="$type $mode, limits" i ifb
 	attach c
 	attach b
 	attach a "$limit"
@@ -171,6 +171,16 @@ limits()
 	at_least "$name: out of the pod" 20 "$(shaped "$ifb")"
 	succeeds "$name: CHECK" plugin CHECK a "$(first)" a.result
 	detach a "$limit"
+
+	# The record of the limits is lost: their DEL leaves the device to that of the pod, and the pod's link goes in between.
+	attach a "$limit"
+	ifb=$(jq -r 'last(.interfaces[].name)' a.result)
+	rm "/run/cnida/bandwidth/$(host_link a)"
+	succeeds "$name: DEL of the limits" plugin DEL a "$limit" a.result
+	ip link delete "$(host_link a)"
+	succeeds "$name: DEL of the pod" plugin DEL a "$(first)" a.result
+	equal "$name: ifb device" "" "$(ip -br link show "$ifb" 2> /dev/null)"
+	ip netns delete "$(id_of a)"
 	detach b
 	detach c
 	clean "$name" cni0 ""
@@ -191,7 +201,7 @@ for backend in ebpf nftables; do
 		detach first
 		equal "$what: backend" $backend "$($cnida policy status --json | jq -r .backend)"
 		mac_addresses
-		[ "$backend:$type" != ebpf:cnida ] || limits
+		[ $backend != ebpf ] || limits
 		$cnida policy clear > /dev/null || not_ok "$what: clear" success "an error"
 		ip link delete cni0 2> /dev/null
 	done
