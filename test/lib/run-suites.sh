@@ -247,41 +247,44 @@ asked()
 	[ "${#wanted[@]}" -gt 0 ] && selected "$1" && [ -x "test/long/${1#long-}.sh" ]
 }
 
-# Killing at each system call is mostly waiting for the kernel to end links, and nothing in fuzzing and verdicts depends on when it
-# happens: they have all the time that the others take.
-patient='long-crash long-fuzz long-verdicts'
-run_patient()
+# Two lanes: emulated machines take the time of a processor and a half, killing at each system call is mostly waiting for the kernel to
+# end links, and what comes after it in its lane does not depend on when it happens. The rest counts what the whole machine has, and
+# comes alone.
+with_time='long-kernels'
+beside_it='long-crash long-fuzz long-verdicts long-policy long-powercut'
+
+# lane NAMES run|judge|both
+lane()
 {
 	local name
 
-	beside=''
-	trap end_lanes EXIT
-	trap 'exit 143' TERM
-	for name in $patient; do
-		! asked "$name" || long "$name" run
+	for name in $1; do
+		asked "$name" || continue
+		[ "$2" = judge ] || long "$name" run
+		[ "$2" = run ] || long "$name" judge
 	done
 }
 
-for name in $patient; do
-	if [ -z "$beside" ] && asked "$name"; then
-		run_patient &
-		beside=$!
-	fi
-done
+run_beside()
+{
+	beside=''
+	trap end_lanes EXIT
+	trap 'exit 143' TERM
+	lane "$beside_it" run
+}
+
+alone=''
 for file in test/long/*.sh; do
 	name=long-$(basename "$file" .sh)
-	if asked "$name" && [[ " $patient " != *" $name "* ]]; then
-		long "$name" run
-		long "$name" judge
-	fi
+	[[ " $with_time $beside_it " == *" $name "* ]] || alone+=" $name"
 done
-if [ -n "$beside" ]; then
-	wait "$beside"
-	beside=''
-	for name in $patient; do
-		! asked "$name" || long "$name" judge
-	done
-fi
+run_beside &
+beside=$!
+lane "$with_time" both
+wait "$beside"
+beside=''
+lane "$beside_it" judge
+lane "$alone" both
 
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" -eq 0 ]

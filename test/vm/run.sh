@@ -90,7 +90,8 @@ boot()
 	local clock="clocksource=hpet tsc=unstable nowatchdog rcupdate.rcu_cpu_stall_suppress=1"
 
 	# --foreground: whoever stops our process group stops the machine too.
-	timeout --foreground --kill-after=5 "${VM_TIMEOUT:-300}" qemu-system-x86_64 -machine q35 -accel tcg,thread=multi \
+	# nice: what runs beside may have short deadlines (the crash matrix: 5 s a command); the suites in here have long ones.
+	timeout --foreground --kill-after=5 "${VM_TIMEOUT:-300}" nice -n 10 qemu-system-x86_64 -machine q35 -accel tcg,thread=multi \
 		-cpu max -smp "${VM_CPUS:-2}" -m "$memory" -numa node,memdev=memory \
 		-object "memory-backend-memfd,id=memory,size=${memory}M,share=on" \
 		-nodefaults -no-user-config -no-reboot -display none \
