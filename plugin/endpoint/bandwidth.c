@@ -94,11 +94,10 @@ static int remove_of(struct nl_sock *host, struct nl_sock *nft, const char *netw
 	return r < 0 ? r : 1;
 }
 
-int bandwidth_remove(struct nl_sock *host, const char *network, const char *container_id,
-                     const char *ifname, bool later, struct err *e)
+int bandwidth_remove(struct nl_sock *host, struct nl_sock *nft, const char *network,
+                     const char *container_id, const char *ifname, bool later, struct err *e)
 {
-	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
-	int r = remove_of(host, &nft, network, container_id, ifname, later, e);
+	int r = remove_of(host, nft, network, container_id, ifname, later, e);
 
 	return r < 0 ? r : 0;
 }
@@ -149,11 +148,9 @@ int bandwidth_del_record(struct nl_sock *host, struct nl_sock *nft, const char *
 	return x < 0 ? x : 1;
 }
 
-int bandwidth_forget(struct nl_sock *host, const char *ifb, struct err *e)
+int bandwidth_forget(struct nl_sock *host, struct nl_sock *nft, const char *ifb, struct err *e)
 {
-	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
-
-	return remove_ifb(host, &nft, ifb, false, e);
+	return remove_ifb(host, nft, ifb, false, e);
 }
 
 bool bandwidth_owns(const struct extra_record *r, const char *ifb)
@@ -170,8 +167,8 @@ bool bandwidth_owns(const struct extra_record *r, const char *ifb)
 /* Making */
 
 /* A device of that name is what an unfinished ADD left, ours or upstream's, or serves another interface. */
-static int need_ifb(struct nl_sock *host, const struct request *req, uint32_t mtu,
-                    struct link_info *ret, struct err *e)
+static int need_ifb(struct nl_sock *host, struct nl_sock *nft, const struct request *req,
+                    uint32_t mtu, struct link_info *ret, struct err *e)
 {
 	char names[IFB_NAMES][IFNAMSIZ], owner[OWNER_MAX];
 	int r;
@@ -182,7 +179,7 @@ static int need_ifb(struct nl_sock *host, const struct request *req, uint32_t mt
 	if (r == -EEXIST) {
 		r = find_ifb(host, names, owner, ret, e);
 		if (r > 0)
-			r = bandwidth_forget(host, ret->name, e);
+			r = bandwidth_forget(host, nft, ret->name, e);
 		if (r == 0)
 			r = tc_add_ifb(host, names[0], mtu, owner, e);
 		if (r == -EEXIST)
@@ -212,7 +209,7 @@ static int shape_egress(struct nl_sock *host, struct nl_sock *nft,
 {
 	struct link_info ifb = { 0 };
 	struct err lost;
-	int r = need_ifb(host, req, veth->mtu, &ifb, e);
+	int r = need_ifb(host, nft, req, veth->mtu, &ifb, e);
 
 	if (r == 0)
 		r = shape(host, &conf->egress, &ifb, veth->mtu, e);
@@ -224,7 +221,7 @@ static int shape_egress(struct nl_sock *host, struct nl_sock *nft,
 	}
 	if (r < 0) {
 		/* By its name: it may be there although the kernel's answer was lost. */
-		if (bandwidth_remove(host, req->network, req->container_id, req->ifname, false,
+		if (bandwidth_remove(host, nft, req->network, req->container_id, req->ifname, false,
 		                     &lost) < 0)
 			log_warn("the ifb device of a failed ADD stays: %s", lost.msg);
 		return r;

@@ -57,21 +57,21 @@ int bandwidth_apply(struct nl_sock *host, struct nl_sock *nft, const struct band
 
 /**
  * bandwidth_remove() - Remove what does not vanish with the veth
+ * @nft:	netfilter socket of the node, as nl_open_once() opens it
  * @later:	a removal of the pod's link by us is to follow: only put the ifb device into the same group, which goes in one
  *		request (reaper.h)
  *
  * Whatever the record says: it is looked for by its name. Return: 0 also if there is nothing.
  */
-int bandwidth_remove(struct nl_sock *host, const char *network, const char *container_id,
-                     const char *ifname, bool later, struct err *e);
+int bandwidth_remove(struct nl_sock *host, struct nl_sock *nft, const char *network,
+                     const char *container_id, const char *ifname, bool later, struct err *e);
 
-/* bandwidth_del_record() - The same for an attachment's record; nothing is asked of the kernel if there is none. 1, 0 or -errno.
- * @nft is opened if it is needed and is not. */
+/* bandwidth_del_record() - The same for an attachment's record; nothing is asked of the kernel if there is none. 1, 0 or -errno. */
 int bandwidth_del_record(struct nl_sock *host, struct nl_sock *nft, const char *name, bool later,
                          struct err *e);
 
 /* bandwidth_forget() - Remove an ifb device by name, with what leads to it: GC. */
-int bandwidth_forget(struct nl_sock *host, const char *ifb, struct err *e);
+int bandwidth_forget(struct nl_sock *host, struct nl_sock *nft, const char *ifb, struct err *e);
 
 /* bandwidth_owns() - Is that the name of an ifb device that a record's attachment has, or may have? */
 bool bandwidth_owns(const struct extra_record *r, const char *ifb);

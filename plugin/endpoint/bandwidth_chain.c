@@ -74,16 +74,16 @@ static int find_veth(const struct request *req, struct nl_sock *host, const stru
 /* ADD */
 
 /* Packets between pods of this node, which network policy hands over directly, must meet the limits too. */
-static int keep_to_limits(const struct request *req, struct nl_sock *host, struct err *e)
+static int keep_to_limits(const struct request *req, struct nl_sock *host, struct nl_sock *nft,
+                          struct err *e)
 {
-	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
 	char name[IFNAMSIZ];
 	struct err lost;
 	int r;
 
 	record_name(req->network, req->container_id, req->ifname, name);
 	r = pod_change_limits(name, e);
-	if (r < 0 && bandwidth_del_record(host, &nft, name, false, &lost) < 0)
+	if (r < 0 && bandwidth_del_record(host, nft, name, false, &lost) < 0)
 		log_warn("%s: limits of a failed ADD stay: %s", name, lost.msg);
 	return r;
 }
@@ -106,7 +106,7 @@ static int add_limits(const struct request *req, const struct bandwidth_conf *co
 	if (r == 0)
 		r = bandwidth_apply(&host, &nft, conf, req, &veth, &ifb, e);
 	if (r == 0)
-		r = keep_to_limits(req, &host, e);
+		r = keep_to_limits(req, &host, &nft, e);
 	if (r == 0 && *ifb.name)
 		res->ifaces[res->n_ifaces++] = ifb;
 	return r;
@@ -147,7 +147,8 @@ int bandwidth_del(const struct request *req, struct err *e)
 	if (r != 0)
 		return r < 0 ? r : 0;
 	/* Whatever the configuration says by now: what is there is found by its name. */
-	return bandwidth_remove(&host, req->network, req->container_id, req->ifname, later, e);
+	return bandwidth_remove(&host, &nft, req->network, req->container_id, req->ifname, later,
+	                        e);
 }
 
 /* CHECK */

@@ -56,7 +56,8 @@ static int collect(const struct link_info *link, void *arg, struct err *e)
 }
 
 /* A round removes as many as it has room for; the list is of a node, so there are few. */
-static int gc_devices(struct nl_sock *host, const struct request *req, struct err *e)
+static int gc_devices(struct nl_sock *host, struct nl_sock *nft, const struct request *req,
+                      struct err *e)
 {
 	struct garbage g = { .req = req };
 	int more, r = 0;
@@ -65,7 +66,7 @@ static int gc_devices(struct nl_sock *host, const struct request *req, struct er
 		g.n = 0;
 		more = link_each(host, collect, &g, e);
 		for (size_t i = 0; more >= 0 && r == 0 && i < g.n; i++)
-			r = bandwidth_forget(host, g.names[i], e);
+			r = bandwidth_forget(host, nft, g.names[i], e);
 	} while (more > 0 && r == 0);
 	return more < 0 ? more : r;
 }
@@ -73,24 +74,22 @@ static int gc_devices(struct nl_sock *host, const struct request *req, struct er
 /* Records */
 
 struct sockets {
-	struct nl_sock *host;
-	struct nl_sock nft;
+	struct nl_sock *host, *nft;
 };
 
 static int remove_one(const char *name, void *arg, struct err *e)
 {
 	struct sockets *s = arg;
 
-	return bandwidth_del_record(s->host, &s->nft, name, false, e);
+	return bandwidth_del_record(s->host, s->nft, name, false, e);
 }
 
-static int remove_all(struct nl_sock *host, const struct garbage_names *list, struct err *e)
+static int remove_all(struct nl_sock *host, struct nl_sock *nft, const struct garbage_names *list,
+                      struct err *e)
 {
-	struct sockets s = { .host = host, .nft = { .fd = -1 } };
-	int r = garbage_remove(list, "bandwidth limit", remove_one, &s, e);
+	struct sockets s = { host, nft };
 
-	nl_close(&s.nft);
-	return r;
+	return garbage_remove(list, "bandwidth limit", remove_one, &s, e);
 }
 
 static int collect_invalid(const struct extra_record *r, void *arg, struct err *e)
@@ -101,6 +100,7 @@ static int collect_invalid(const struct extra_record *r, void *arg, struct err *
 int bandwidth_gc(const struct request *req, struct err *e)
 {
 	_cleanup_nl_ struct nl_sock host = { .fd = -1 };
+	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
 	struct garbage_invalid g = { .req = req };
 	int r = garbage_need_list(req, "limit", e);
 
@@ -109,9 +109,9 @@ int bandwidth_gc(const struct request *req, struct err *e)
 	if (r == 0)
 		r = extra_record_each(EXTRA_BANDWIDTH, collect_invalid, &g, e);
 	if (r == 0)
-		r = remove_all(&host, &g.names, e);
+		r = remove_all(&host, &nft, &g.names, e);
 	free(g.names.v);
-	return r < 0 ? r : gc_devices(&host, req, e);
+	return r < 0 ? r : gc_devices(&host, &nft, req, e);
 }
 
 /* The sweep */
@@ -143,8 +143,8 @@ static int clear_recorded(const struct extra_record *r, void *arg, struct err *e
 }
 
 /* Devices first, then records: an ADD writes its record before its device. */
-static int sweep_devices(struct garbage_report *report, struct nl_sock *host, bool dry_run,
-                         struct err *e)
+static int sweep_devices(struct garbage_report *report, struct nl_sock *host, struct nl_sock *nft,
+                         bool dry_run, struct err *e)
 {
 	struct garbage *g = calloc(1, sizeof(*g));
 	char what[320];
@@ -159,7 +159,7 @@ static int sweep_devices(struct garbage_report *report, struct nl_sock *host, bo
 		(void)snprintf(what, sizeof(what), "%s (%s)", g->names[i], g->aliases[i]);
 		garbage_tell(report, what, "no record has it");
 		if (!dry_run)
-			r = bandwidth_forget(host, g->names[i], e);
+			r = bandwidth_forget(host, nft, g->names[i], e);
 	}
 	free(g);
 	return r < 0 ? r : 0;
@@ -168,8 +168,7 @@ static int sweep_devices(struct garbage_report *report, struct nl_sock *host, bo
 /* Chains whose device is gone; those of one that stands go with that */
 
 struct chains {
-	struct nl_sock *host;
-	struct nl_sock nft;
+	struct nl_sock *host, *nft;
 	struct garbage_names names;
 };
 
@@ -204,41 +203,41 @@ static int remove_chains(struct garbage_report *report, struct chains *c, bool d
 		(void)snprintf(what, sizeof(what), "redirect to %s", c->names.v[i]);
 		garbage_tell(report, what, "no record has it");
 		if (!dry_run)
-			r = redirect_del(&c->nft, c->names.v[i], e);
+			r = redirect_del(c->nft, c->names.v[i], e);
 	}
 	return r;
 }
 
 /* Chains first, then records, as above. */
-static int sweep_chains(struct garbage_report *report, struct nl_sock *host, bool dry_run,
-                        struct err *e)
+static int sweep_chains(struct garbage_report *report, struct nl_sock *host, struct nl_sock *nft,
+                        bool dry_run, struct err *e)
 {
-	struct chains c = { .host = host, .nft = { .fd = -1 } };
-	int r = redirect_each(&c.nft, collect_chain, &c, e);
+	struct chains c = { .host = host, .nft = nft };
+	int r = redirect_each(nft, collect_chain, &c, e);
 
 	if (r >= 0 && c.names.n > 0)
 		r = extra_record_each(EXTRA_BANDWIDTH, clear_owned, &c.names, e);
 	if (r >= 0)
 		r = remove_chains(report, &c, dry_run, e);
 	free(c.names.v);
-	nl_close(&c.nft);
 	return r;
 }
 
 int bandwidth_sweep(bool dry_run, gc_seen_fn seen, void *arg, struct err *e)
 {
 	_cleanup_nl_ struct nl_sock host = { .fd = -1 };
+	_cleanup_nl_ struct nl_sock nft = { .fd = -1 };
 	struct garbage_dead dead = { .report = { .seen = seen, .arg = arg } };
 	int r = nl_open(NETLINK_ROUTE, &host, e);
 
 	if (r == 0)
 		r = extra_record_each(EXTRA_BANDWIDTH, collect_dead, &dead, e);
 	if (r == 0 && !dry_run)
-		r = remove_all(&host, &dead.names, e);
+		r = remove_all(&host, &nft, &dead.names, e);
 	free(dead.names.v);
 	if (r >= 0)
-		r = sweep_devices(&dead.report, &host, dry_run, e);
+		r = sweep_devices(&dead.report, &host, &nft, dry_run, e);
 	if (r >= 0)
-		r = sweep_chains(&dead.report, &host, dry_run, e);
+		r = sweep_chains(&dead.report, &host, &nft, dry_run, e);
 	return r < 0 ? r : dead.report.n;
 }

@@ -220,8 +220,8 @@ static int forget_capabilities(struct nl_sock *host, struct nl_sock *nft, const 
 	if (r == 0)
 		r = firewall_take_pods(nft, ips, rec->n_ips, owner, e);
 	return r < 0 ? r
-	             : bandwidth_remove(host, rec->network, rec->container_id, rec->ifname, false,
-	                                e);
+	             : bandwidth_remove(host, nft, rec->network, rec->container_id, rec->ifname,
+	                                false, e);
 }
 
 /* No record, or none that led to a link: upstream's plugins may have made the attachment, or what we knew is lost. */

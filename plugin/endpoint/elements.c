@@ -227,7 +227,7 @@ int elements_add(struct nl_sock *nft, const struct record *r, struct shared *sha
 	int x;
 
 	if (!has_elements(r)) {
-		restore_if_flushed();
+		restore_if_flushed(nft);
 		return 0;
 	}
 	x = nl_open_once(NETLINK_NETFILTER, nft, e);

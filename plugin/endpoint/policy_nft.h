@@ -8,12 +8,12 @@
  *	policy_nft_commit()	packets are judged by it
  *	policy_nft_close()	without a commit, what was filled goes again
  *
+ * and with the lock held shared policy_nft_enter() for an ADD. policy_nft_leave() (DEL) takes no lock: a DEL looks once more when
+ * its record is gone, and whoever fills a side looks at the records once more when it is full (policy_nft_prepare()).
+ *
  * The side that was in force keeps what it has until the next policy is filled in: a process whose transaction took elements out
  * waits at its end, with all tables locked, until the kernel has freed them (nl_close()); here that is over by then. (An apply of
  * 1,000 policies took 20 to 40 ms more.) It has pods of this node only, and a DEL takes its pod out of both sides.
- *
- * and with the lock held shared policy_nft_enter() for an ADD. policy_nft_leave() (DEL) takes no lock: a DEL looks once more when its
- * record is gone, and a policy that is put in force while the pod goes looks at the records once more (policy_nft_close()).
  *
  * POLICY_FORWARD needs, for pods at a bridge, the kernel's br_netfilter, which passes a bridge's frames through the rules for IP;
  * policy_nft_bridge() turns it on for one bridge. Pods with a route of their own need nothing.

@@ -110,9 +110,8 @@ void restore_after_flush(enum restore_part except)
 	(void)restore_parts(0, except, &logged);
 }
 
-void restore_if_flushed(void)
+void restore_if_flushed(struct nl_sock *nft)
 {
-	_cleanup_nl_ struct nl_sock s = { .fd = -1 };
 	struct err e;
 	size_t i = 0;
 	int there;
@@ -124,9 +123,9 @@ void restore_if_flushed(void)
 		i++;
 	if (i == RULESET_TABLES)
 		return;
-	there = nl_open(NETLINK_NETFILTER, &s, &e);
+	there = nl_open_once(NETLINK_NETFILTER, nft, &e);
 	if (there == 0)
-		there = nft_has_table(&s, ruleset_tables[i].family, ruleset_tables[i].name, &e);
+		there = nft_has_table(nft, ruleset_tables[i].family, ruleset_tables[i].name, &e);
 	if (there < 0)
 		log_warn("looking for a flushed ruleset: %s", e.msg);
 	if (there == 0)

@@ -27,7 +27,7 @@ void restore_forget(enum ruleset_table table);
 void restore_after_flush(enum restore_part except);
 
 /* restore_if_flushed() - The same for an ADD that needs no table: one question to the kernel, if there is a table to ask for. */
-void restore_if_flushed(void);
+void restore_if_flushed(struct nl_sock *nft);
 
 /* restore_all() - For `cnida gc`: look at everything. The first failure is returned when all were tried. */
 int restore_all(struct err *e);

@@ -156,8 +156,8 @@ int ruleset_policy_each_pod(struct nl_sock *s, unsigned int side,
                             int (*fn)(const struct ip_addr *addr, const char *owner, void *arg,
                                       struct err *e),
                             void *arg, struct err *e);
-/* ruleset_policy_each_guarded() - What the source check knows: addresses, with their ports and MAC addresses. Some may be told of
- * twice. */
+/* ruleset_policy_each_guarded() - What the source check knows: addresses, with their ports and MAC addresses. Some may be
+ * told of twice. */
 int ruleset_policy_each_guarded(struct nl_sock *s,
                                 int (*fn)(const struct ip_addr *addr, const char *port,
                                           const uint8_t mac[static 6], void *arg, struct err *e),

@@ -90,21 +90,24 @@ static void on_chain(const struct nlmsghdr *h, struct state *s, void *arg)
 	          attr_text(at(&m, NFTA_CHAIN_NAME)), (unsigned long long)hash_of(&m, types));
 }
 
-/* Of the rules that lead to it. */
+/* From the rules that lead to a side: theirs is in force. */
 static void note_side(const struct message *m, struct sets *sets)
 {
+	static const struct {
+		const char *target;
+		char other;
+	} rules[] = {
+		{ "judge_0", '1' }, { "judge_1", '0' }, { "defer_0", '1' }, { "defer_1", '0' }
+	};
 	const struct nlattr *e = at(m, NFTA_RULE_EXPRESSIONS);
 	const char *chain = attr_text(at(m, NFTA_RULE_CHAIN));
 
 	if (!e || (strcmp(chain, "forward") != 0 && strcmp(chain, "after_dnat") != 0))
 		return;
-	for (char side = '0'; side <= '1'; side++) {
-		const char judge[] = { 'j', 'u', 'd', 'g', 'e', '_', side, '\0' },
-			   defer[] = { 'd', 'e', 'f', 'e', 'r', '_', side, '\0' };
-
-		if (memmem(attr_data(e), attr_len(e), judge, sizeof(judge)) ||
-		    memmem(attr_data(e), attr_len(e), defer, sizeof(defer)))
-			sets->other = side == '0' ? '1' : '0';
+	for (size_t i = 0; i < sizeof(rules) / sizeof(rules[0]); i++) {
+		/* With its NUL. */
+		if (memmem(attr_data(e), attr_len(e), rules[i].target, strlen(rules[i].target) + 1))
+			sets->other = rules[i].other;
 	}
 }
 

@@ -224,14 +224,14 @@ static int count_lines(const char *text)
 }
 
 /* The side before keeps its pods until the next policy: a DEL and the sweep take them out there too, and tell of each once. */
-static void side_before(enum policy_place place)
+static void side_before(enum policy_place place, const char *where)
 {
 	const struct ip_prefix ips[] = { prefix("10.5.0.2/24"), prefix("fd05::2/64") };
 	struct record rec = { .name = "cni1", .bridge = "br0", .mac = "02:00:00:00:00:02" };
 	const struct policy_nft_pod pod = pod_of(ips, rec.name, FEW, SET_DENY);
 	const struct tables t = policy();
 	struct nl_sock s = fresh(), route;
-	int one_side;
+	int one_side, n;
 	struct err e;
 
 	cr_assert_eq(nl_open(NETLINK_ROUTE, &route, &e), 0, "%s", e.msg);
@@ -240,20 +240,21 @@ static void side_before(enum policy_place place)
 	put_policy(place, &t, &pod, 1);
 	one_side = count_lines("10\\.5\\.0\\.2");
 	put_policy(place, &t, &pod, 1);
-	cr_expect_gt(count_lines("10\\.5\\.0\\.2"), one_side, "%d: expected both sides to have it",
-	             place);
+	n = count_lines("10\\.5\\.0\\.2");
+	cr_expect_gt(n, one_side, "%s: expected both sides to have it, found %d lines of %d", where,
+	             n, one_side);
 	cr_expect_eq(policy_nft_leave(&s, &rec, &e), 0, "%s", e.msg);
-	cr_expect_eq(count_lines("10\\.5\\.0\\.2\\|fd05::2\\|cni1"), 0, "%d: DEL: expected none",
-	             place);
+	n = count_lines("10\\.5\\.0\\.2\\|fd05::2\\|cni1");
+	cr_expect_eq(n, 0, "%s: DEL: expected no line about the pod, found %d", where, n);
 
 	put_policy(place, &t, &pod, 1);
 	put_policy(place, &t, &pod, 1);
-	cr_expect_eq(policy_nft_sweep(&route, true, NULL, NULL, &e), 2,
-	             "%d: expected two addresses", place);
-	cr_expect_eq(policy_nft_sweep(&route, false, NULL, NULL, &e), 2,
-	             "%d: expected two addresses", place);
-	cr_expect_eq(count_lines("10\\.5\\.0\\.2\\|fd05::2\\|cni1"), 0, "%d: GC: expected none",
-	             place);
+	for (int dry_run = 1; dry_run >= 0; dry_run--) {
+		n = policy_nft_sweep(&route, dry_run, NULL, NULL, &e);
+		cr_expect_eq(n, 2, "%s: expected two stale addresses, found %d", where, n);
+	}
+	n = count_lines("10\\.5\\.0\\.2\\|fd05::2\\|cni1");
+	cr_expect_eq(n, 0, "%s: GC: expected no line about the pod, found %d", where, n);
 	/* In the end the same as with one side. */
 	put_policy(place, &t, NULL, 0);
 	put_policy(place, &t, NULL, 0);
@@ -264,6 +265,6 @@ static void side_before(enum policy_place place)
 
 Test(net_ruleset_policy_cells, side_before)
 {
-	side_before(POLICY_FORWARD);
-	side_before(POLICY_AFTER_DNAT);
+	side_before(POLICY_FORWARD, "forward");
+	side_before(POLICY_AFTER_DNAT, "after DNAT");
 }

@@ -310,7 +310,8 @@ static void gc_add(const struct kind *k, struct gc_net *n, int i, const char *na
 	plugin_run_free(&run);
 }
 
-/* The kernel puts in the local route of an IPv6 address a moment after the address: the state from which nothing changes by itself. */
+/* The state from which nothing changes by itself: the kernel puts in the local route of an IPv6 address a moment after the
+ * address. */
 static void gc_settle(struct state *ret)
 {
 	char *diff = NULL;

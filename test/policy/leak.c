@@ -284,23 +284,20 @@ static const char flip_pods[] =
 	"{\"namespace\": \"x\", \"name\": \"bad\", \"labels\": {\"pod\": \"bad\"}},"
 	"{\"namespace\": \"x\", \"name\": \"worse\", \"labels\": {\"pod\": \"worse\"}},"
 	"{\"namespace\": \"y\", \"name\": \"other\", \"labels\": {\"pod\": \"other\"}}]";
-/* clang-format off: it counts each text as a column of its own. */
-static const char flip_one[] =
-	"[" POLICY("x", "server",
-                   SUBJECT("server") ", \"policyTypes\": [\"Ingress\"], \"ingress\": ["
-                                     "{\"from\": [" PEER("good") ", " PEER(
-					     "worse") "]}]") ", " NO_EGRESS("worse") "]";
-static const char flip_two[] = "[" POLICY(
-	"x", "a-server",
-	SUBJECT("server") ", \"policyTypes\": [\"Ingress\"], \"ingress\": ["
-			  "{\"from\": [" PEER(
-				  "bad") "]},"
-					 "{\"from\": [{\"ipBlock\": {\"cidr\": \"%s/32\"}}, {\"ipBlock\": {\"cidr\": \"%s/128\"}}],"
-					 " \"ports\": [{\"port\": 70, \"endPort\": 90, \"protocol\": \"UDP\"}]}]") ", " NO_EGRESS("bad") ", " POLICY("y",
-                                                                                                                                                     "isolated",
-                                                                                                                                                     "\"podSelector\": {}, \"policyTypes\": [\"Ingress\", \"Egress\"], \"ingress\": ["
-                                                                                                                                                     "{\"from\": [" PEER("nobody") ", " PEER(
-																			     "good") "]}]") "]";
+/* clang-format off */
+static const char flip_one[] = "["
+	POLICY("x", "server", SUBJECT("server") ", \"policyTypes\": [\"Ingress\"], \"ingress\": ["
+	       "{\"from\": [" PEER("good") ", " PEER("worse") "]}]")
+	", " NO_EGRESS("worse") "]";
+static const char flip_two[] = "["
+	POLICY("x", "a-server", SUBJECT("server") ", \"policyTypes\": [\"Ingress\"], \"ingress\": ["
+	       "{\"from\": [" PEER("bad") "]},"
+	       "{\"from\": [{\"ipBlock\": {\"cidr\": \"%s/32\"}}, {\"ipBlock\": {\"cidr\": \"%s/128\"}}],"
+	       " \"ports\": [{\"port\": 70, \"endPort\": 90, \"protocol\": \"UDP\"}]}]")
+	", " NO_EGRESS("bad") ", "
+	POLICY("y", "isolated", "\"podSelector\": {}, \"policyTypes\": [\"Ingress\", \"Egress\"], \"ingress\": ["
+	       "{\"from\": [" PEER("nobody") ", " PEER("good") "]}]")
+	"]";
 /* clang-format on */
 
 static char *flip_objects(struct leak *l, bool two)
