@@ -33,7 +33,7 @@
 #include <linux/types.h>
 
 /* Part of the pin path: changes whenever a layout below, or what keeps writers of a map apart, does. */
-#define CNIDA_ABI      "2"
+#define CNIDA_ABI      "3"
 #define CNIDA_BPF_ROOT "/sys/fs/bpf/cnida"
 #define CNIDA_BPF_DIR  CNIDA_BPF_ROOT "/" CNIDA_ABI
 
@@ -230,10 +230,17 @@ struct flow {
  * costs as much as all the rest of a known packet, and making room in an LRU map four times that.
  *
  * A writer makes @sequence odd, if it is even, in one atomic step, and even again afterwards: that is the lock. (A spin lock of the
- * kernel's takes two calls, a third of what a new connection costs.) Nobody waits for long: who does not get it drops his packet.
- * Readers take no lock: they copy what they find and see whether the sequence was even and is the same; if not, the slow path reads
- * as a writer. All that relies on stores and loads that are seen in order (x86), and on an atomic step that not every JIT has;
- * elsewhere everybody takes the kernel's lock (struct constants).
+ * kernel's takes two calls, a third of what a new connection costs.) Before he changes anything he says at which place: @way.
+ *
+ * Readers take no lock: they copy what they find and see whether the sequence was even and is the same. If not, the slow path tries
+ * again, and takes what lies at another place than @way.
+ *
+ * Nobody waits for long: whoever has the bucket may have lost his processor, on a virtual machine for milliseconds. Then a packet
+ * whose connection cannot be read is judged as a new one, and one that cannot be remembered passes if the rules allow it, except
+ * where its reply would take another way because of that.
+ *
+ * All that relies on stores and loads that are seen in order (x86), and on an atomic step that not every JIT has; elsewhere
+ * everybody takes the kernel's lock (struct constants).
  */
 #define FLOW_WAYS TAGS_WAYS
 
@@ -247,7 +254,8 @@ struct flow_bucket {
 	__u32 sequence; /* odd: being written */
 	__u64 tags;
 	__u32 seen[FLOW_WAYS]; /* tick, see struct times: written at most once in each. (struct flow has it in copies only.) */
-	__u32 pad[4]; /* what is read of every packet is a line of the cache */
+	__u32 way;    /* at which place who has the bucket writes, or who had it last */
+	__u32 pad[3]; /* what is read of every packet is a line of the cache */
 	struct flow_slot slot[FLOW_WAYS];
 };
 

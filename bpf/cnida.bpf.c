@@ -131,9 +131,10 @@ inline_always int classify(struct __sk_buff *skb, struct packet *p, struct scene
 	int state = FLOW_UNKNOWN, reverse = 0;
 	int known = p->flags & PACKET_KNOWN ? flow_find(&p->key, p->hash, f) : 0;
 
-	if (known < 0)
-		return FLOW_AGAIN;
-	if (known) {
+	/* Its entry, if there is one, is not to be turned round by this packet. */
+	if (known < 0 && !(p->flags & PACKET_OPENS))
+		p->flags |= PACKET_NO_FLOW;
+	if (known > 0) {
 		state = flow_state(p, f, s);
 		if (state != FLOW_REFUSED && !fits(skb, p, f, sender))
 			state = FLOW_UNKNOWN;
@@ -256,8 +257,7 @@ inline_always int from_pod_new(struct __sk_buff *skb, struct packet *p, const st
 
 	if (!flags)
 		return s->dst.ifindex ? DROP : from_pod_exceptions(skb, p, s);
-	if (!flow_open(p, s, flags, f))
-		return DROP;
+	(void)flow_open(p, s, flags, f);
 	if (flags & FLOW_DEFERRED)
 		skb->mark |= CNIDA_MARK_DEFER;
 	if (!s->dst.ifindex || !(s->switches & CONTROL_FASTPATH) || (flags & FLOW_SHAPED))
@@ -416,7 +416,8 @@ inline_always int to_pod_new(struct __sk_buff *skb, struct packet *p, const stru
 		flags |= FLOW_SHAPED;
 	if (came_through_host(skb, s->src.ifindex, flags, s->switches))
 		flags |= FLOW_HOST;
-	return flow_open(p, s, flags, f) ? pass_judged(skb) : DROP;
+	/* The replies to what came through the host must go back that way. */
+	return flow_open(p, s, flags, f) || !(flags & FLOW_HOST) ? pass_judged(skb) : DROP;
 }
 
 /* Not IP. */

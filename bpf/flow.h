@@ -126,7 +126,7 @@ inline_always int flow_remember(struct packet *p, const struct flow *f, int may_
 }
 
 /*
- * flow_open() - Remember that the packet's connection was allowed: 1, 0 if that could not be done; who sent it will repeat it
+ * flow_open() - Remember that the packet's connection was allowed: 1, 0 if somebody else had the bucket
  *
  * *f is scratch: the caller's, as the stack is short.
  */

@@ -133,39 +133,51 @@ inline_always __u32 flow_locate(const struct flow_bucket *b, const struct flow_k
 	return FLOW_WAYS;
 }
 
-inline_always int flow_read(const struct flow_bucket *b, const struct flow_key *k, __u32 hash,
-                            struct flow *ret)
+/* Copies what lies at the key's place: @return as of flow_locate(). */
+inline_always __u32 flow_read(const struct flow_bucket *b, const struct flow_key *k, __u32 hash,
+                              struct flow *ret)
 {
 	__u32 way = flow_locate(b, k, tag_of(hash >> 24));
 
 	flow_copy(ret, &b->slot[way & (FLOW_WAYS - 1)].flow);
 	ret->seen = b->seen[way & (FLOW_WAYS - 1)];
-	return way != FLOW_WAYS;
+	return way;
 }
 
-/* flow_find() - Copy an entry, idle or not: 1, 0 if there is none, -1 if that cannot be told now. */
+/*
+ * flow_find() - Copy an entry, idle or not: 1, 0 if there is none, -1 if that cannot be told now.
+ *
+ * What lies beside the place that is being written holds as long as the same writer has the bucket. (@way is read last: who has not
+ * said yet where he writes has not written.)
+ */
 verified_once int flow_find(const struct flow_key *k, __u32 hash, struct flow *ret)
 {
 	struct flow_bucket *b = flow_bucket(hash);
-	int r;
+	__u32 way;
 
 	if (!k || !ret || !b)
 		return -1;
 	if (constants.locks) {
 		bpf_spin_lock(&b->lock);
-		r = flow_read(b, k, hash, ret);
+		way = flow_read(b, k, hash, ret);
 		bpf_spin_unlock(&b->lock);
-		return r;
+		return way != FLOW_WAYS;
 	}
 #pragma clang loop unroll(disable)
 	for (__u32 i = 0; i < FLOW_TRIES; i++) {
-		__u32 sequence = *(volatile __u32 *)&b->sequence;
+		__u32 sequence = *(volatile __u32 *)&b->sequence, written;
 
 		compiler_barrier();
-		r = flow_read(b, k, hash, ret);
+		way = flow_read(b, k, hash, ret);
 		compiler_barrier();
-		if (!(sequence & 1) && *(volatile __u32 *)&b->sequence == sequence)
-			return r;
+		written = *(volatile __u32 *)&b->way;
+		compiler_barrier();
+		if (*(volatile __u32 *)&b->sequence != sequence)
+			continue;
+		if (!(sequence & 1))
+			return way != FLOW_WAYS;
+		if (way != FLOW_WAYS && way != written)
+			return 1;
 	}
 	return -1;
 }
@@ -188,6 +200,13 @@ inline_always int flow_lock(struct flow_bucket *b)
 			return 1;
 	}
 	return 0;
+}
+
+/* Said before anything changes there, see flow_find(). */
+inline_always void flow_writes_at(struct flow_bucket *b, __u32 way)
+{
+	*(volatile __u32 *)&b->way = way;
+	compiler_barrier();
 }
 
 inline_always void flow_unlock(struct flow_bucket *b)
@@ -246,6 +265,7 @@ verified_once int flow_store(const struct flow_key *k, __u32 hash, const struct 
 	if (!k || !f || !b || !flow_lock(b))
 		return 0;
 	way = flow_choose(b, k, tag, now) & (FLOW_WAYS - 1);
+	flow_writes_at(b, way);
 	b->tags = tags_set(b->tags, way, tag);
 	b->seen[way] = f->seen;
 	{
@@ -270,8 +290,10 @@ verified_once int flow_remove(const struct flow_key *k, __u32 hash)
 	if (!k || !b || !flow_lock(b))
 		return 0;
 	way = flow_locate(b, k, tag_of(hash >> 24));
-	if (way != FLOW_WAYS)
+	if (way != FLOW_WAYS) {
+		flow_writes_at(b, way);
 		b->tags = tags_set(b->tags, way, 0);
+	}
 	flow_unlock(b);
 	return 1;
 }
