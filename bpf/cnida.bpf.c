@@ -384,14 +384,15 @@ inline_always int came_now_through_host(const struct __sk_buff *skb, const struc
 inline_always int to_pod_from_node(struct __sk_buff *skb, struct packet *p, const struct scene *s,
                                    struct flow *f)
 {
-	int state = flow_find(&p->key, p->hash, f) > 0 ? flow_state(p, f, s) : FLOW_UNKNOWN;
+	int known = flow_find(&p->key, p->hash, f);
+	int state = known > 0 ? flow_state(p, f, s) : FLOW_UNKNOWN;
 
 	if (state == FLOW_GOOD || state == FLOW_DOUBTFUL) {
 		if (f->flags & FLOW_NODE)
 			f->generation = s->generation;
 		flow_keep(p, f);
 	}
-	if (state == FLOW_UNKNOWN && s->dst.ifindex == skb->ifindex)
+	if (state == FLOW_UNKNOWN && known >= 0 && s->dst.ifindex == skb->ifindex)
 		(void)flow_open(p, s, FLOW_NODE, f);
 	return pass_judged(skb);
 }

@@ -64,6 +64,9 @@ void matrix_case(struct matrix *m, const json_t *c, FILE *report, struct outcome
 /* matrix_forget() - Close what serves the pods, before they are deleted. */
 void matrix_forget(struct matrix *m);
 
+/* judge_expect() - Tell the probes which of them the lines expect to be answered. */
+void judge_expect(struct step_probes *s, const json_t *lines);
+
 /* judge_step() - Compare with the lines; returns how many are wrong, and tells @report about them. */
 long judge_step(const struct step_probes *s, const json_t *lines, unsigned int step, bool verbose,
                 FILE *report);

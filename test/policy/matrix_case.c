@@ -214,6 +214,7 @@ static void probe_step(struct running *r, const json_t *step)
 		services_unload(&r->m->services, &r->m->topology);
 	}
 	all_probes(r, &s, service);
+	judge_expect(&s, json_object_get(step, "expect"));
 	start = now_ms();
 	prober_run(r->m->prober, s.v, s.n);
 	r->ret->probe_ms += now_ms() - start;

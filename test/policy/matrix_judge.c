@@ -138,17 +138,30 @@ static bool is_wrong(const struct probe *p, enum case_verdict expected)
 	return p->result != (expected == CASE_ALLOW ? PROBE_ANSWERED : PROBE_SILENT);
 }
 
+static enum case_verdict expected_of(const struct probe *p, const json_t *lines, const char **bad)
+{
+	const struct case_probe name = { p->from->name, p->to->name, p->family, p->proto, p->port };
+
+	return case_expected(lines, &name, bad);
+}
+
+void judge_expect(struct step_probes *s, const json_t *lines)
+{
+	const char *ignored; /* judge_step() tells of it */
+
+	for (size_t i = 0; i < s->n; i++)
+		s->v[i].expected = expected_of(&s->v[i], lines, &ignored) == CASE_ALLOW;
+}
+
 static struct judged *judge_all(const struct step_probes *s, const json_t *lines, FILE *report)
 {
 	struct judged *j = calloc(s->n + 1, sizeof(*j));
 
 	for (size_t i = 0; i < s->n; i++) {
 		const struct probe *p = &s->v[i];
-		const struct case_probe name = { p->from->name, p->to->name, p->family, p->proto,
-			                         p->port };
 		const char *bad;
 
-		j[i].expected = case_expected(lines, &name, &bad);
+		j[i].expected = expected_of(p, lines, &bad);
 		if (j[i].expected == CASE_BAD_LINE) {
 			fprintf(report, "  not an expectation: %s\n", bad);
 			free(j);

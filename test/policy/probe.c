@@ -204,6 +204,20 @@ static void send_open(struct prober *p)
 	}
 }
 
+/* Return: how many were sent. */
+static size_t send_expected(struct prober *p)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n; i++) {
+		if (p->v[i].result != PROBE_SILENT || !p->v[i].expected)
+			continue;
+		send_one(p, &p->v[i]);
+		n++;
+	}
+	return n;
+}
+
 /* Return: how many sockets had something. */
 static int serve_events(struct prober *p, int timeout_ms)
 {
@@ -244,6 +258,8 @@ static int by_sender(const void *a, const void *b)
 
 void prober_run(struct prober *p, struct probe *v, size_t n)
 {
+	double late;
+
 	p->run++;
 	p->first_tag += (uint32_t)p->n + 1;
 	p->v = v;
@@ -258,6 +274,9 @@ void prober_run(struct prober *p, struct probe *v, size_t n)
 	wait_until(p, now_ms() + PROBE_RETRY_MS);
 	send_open(p);
 	wait_until(p, now_ms() + PROBE_DEADLINE_MS - PROBE_RETRY_MS);
+	late = now_ms() + PROBE_LATE_MS;
+	while (now_ms() < late && send_expected(p) > 0)
+		wait_until(p, now_ms() + PROBE_DEADLINE_MS);
 	for (size_t i = 0; i < n; i++) {
 		if (v[i].arrived && v[i].result == PROBE_SILENT)
 			v[i].result = PROBE_HALF;

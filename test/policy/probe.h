@@ -2,8 +2,9 @@
 /*
  * probe.h - ask the network: many connections at once, from and to many namespaces, in one process
  *
- * Every probe is sent at the same time, twice if the first is not answered, and has until the deadline. Nothing is
- * taken for an answer that did not go all the way:
+ * Every probe is sent at the same time, twice if the first is not answered, and has until the deadline. One that should be
+ * answered is sent again after that, for a second and a half: a busy machine is late, and late is not denied. Nothing is taken
+ * for an answer that did not go all the way:
  *	TCP	the connection is accepted and a byte of the server arrives
  *	UDP	the datagram comes back
  *	SCTP	INIT is answered by INIT ACK, both made here: a kernel without SCTP will do
@@ -20,6 +21,7 @@
 
 #define PROBE_RETRY_MS    60
 #define PROBE_DEADLINE_MS 150
+#define PROBE_LATE_MS     1500
 
 enum probe_result {
 	PROBE_SILENT,   /* denied: nothing came back, and the server saw nothing */
@@ -34,6 +36,7 @@ struct probe {
 	int proto;          /* IPPROTO_TCP, _UDP, _SCTP, ORACLE_ECHO */
 	int port;           /* of the end, as lines name it */
 	union address dest; /* where it is sent, with port: the end's address, or a Service's */
+	bool expected;      /* to be answered */
 	/* Results. */
 	enum probe_result result;
 	int error;
