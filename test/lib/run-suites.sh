@@ -247,11 +247,10 @@ asked()
 	[ "${#wanted[@]}" -gt 0 ] && selected "$1" && [ -x "test/long/${1#long-}.sh" ]
 }
 
-# Two lanes: emulated machines take the time of a processor and a half, killing at each system call is mostly waiting for the kernel to
-# end links, and what comes after it in its lane does not depend on when it happens. The rest counts what the whole machine has, and
-# comes alone.
-with_time='long-kernels'
-beside_it='long-crash long-fuzz long-verdicts long-policy long-powercut'
+# Two lanes: emulated machines in one (they give way, nice 10), in the other what is mostly waiting for the kernel to end links, and
+# what does not depend on when it happens. The rest counts what the whole machine has, and comes alone.
+with_time='long-kernels long-powercut'
+beside_it='long-crash long-fuzz long-verdicts long-policy'
 
 # lane NAMES run|judge|both
 lane()

@@ -25,9 +25,9 @@ cases=test/policy/cases
 # Cases for what differs from kernel to kernel: both hooks, replies, fragments' neighbours, Services, SCTP, both families.
 policy_cases=("$cases"/e2e/{01,02,14,27,34,38,39,46,47,48}-*.json "$cases"/own/{flows-replies,flows-ingress-revoked,node-own,ports-range,ports-echo,replies-one-way,service-target-port-ingress,except-nested,dual-selector}.json)
 
-# NAME|COMMAND
+# NAME|COMMAND. Times mean nothing here, and 10 million verdicts are judged outside.
 suites=(
-	"bpf|test/lib/node $build/test/bpf --verbose=1"
+	"bpf|env POLICY_VERDICTS=20000 TIMING_SERIES=1 TIMING_REPEAT=100 test/lib/node $build/test/bpf --verbose=1"
 	"features|test/vm/features.sh"
 	"policy-ebpf|$build/test/policy-matrix --plugins $CNI_BIN_DIR --backend ebpf --jobs 2 ${policy_cases[*]}"
 	"policy-nftables|$build/test/policy-matrix --plugins $CNI_BIN_DIR --backend nftables --jobs 2 ${policy_cases[*]}"
