@@ -28,13 +28,13 @@ policy_cases=("$cases"/e2e/{01,02,14,27,34,38,39,46,47,48}-*.json "$cases"/own/{
 # NAME|COMMAND. Times mean nothing here, and 10 million verdicts are judged outside.
 suites=(
 	"bpf|env POLICY_VERDICTS=20000 TIMING_SERIES=1 TIMING_REPEAT=100 test/lib/node $build/test/bpf --verbose=1"
+	"net|test/lib/node $build/test/net --verbose=1"
 	"features|test/vm/features.sh"
 	"policy-ebpf|$build/test/policy-matrix --plugins $CNI_BIN_DIR --backend ebpf --jobs 2 ${policy_cases[*]}"
 	"policy-nftables|$build/test/policy-matrix --plugins $CNI_BIN_DIR --backend nftables --jobs 2 ${policy_cases[*]}"
 	"runtime-portmap|test/runtime/portmap.sh"
 	"runtime-flush|test/runtime/flush.sh"
 	"plugin|test/lib/node $build/test/plugin -d $CNI_BIN_DIR check-bridge leaks-cnida"
-	"net|test/lib/node $build/test/net --verbose=1"
 )
 
 # tally LOG CODE - sets p, f, s from what a suite printed, as test/lib/run-suites.sh does
@@ -105,7 +105,7 @@ kernel()
 		name=${suite%%|*} code=0 begun=$SECONDS
 		[[ " ${KERNEL_SUITES:-$name} " == *" $name "* ]] || continue
 		# shellcheck disable=SC2086 # a command with its arguments
-		VM_TIMEOUT=${KERNEL_TIMEOUT:-900} test/vm/run.sh "$build/vm/$1" ${suite#*|} > "$work/$1.$name" 2>&1 || code=$?
+		VM_TIMEOUT=${KERNEL_TIMEOUT:-1500} test/vm/run.sh "$build/vm/$1" ${suite#*|} > "$work/$1.$name" 2>&1 || code=$?
 		report "$1" "$name" "$work/$1.$name" "$code"
 	done
 }
