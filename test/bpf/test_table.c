@@ -167,85 +167,79 @@ static void stop_writer(const struct lab *lab, bool stopped, uint32_t way)
 	cr_assert(sys_map_update(lab->d.flow, &zero, &b, BPF_ANY) == 0);
 }
 
-/* Nobody waits for a writer who does not go on, and nobody's packet is lost or let through because of him. */
-static void with_stopped_writer(struct lab *lab, uint8_t proto, bool v6)
+#define NOBODY (-1)
+
+/* Packets between A and B while somebody is stopped who writes at @way; the connection from port 9 lies at place 0. */
+struct stopped_row {
+	int way;
+	enum who from;
+	uint16_t sport, dport;
+	uint8_t tcp;
+	enum outcome want;
+	const char *what;
+};
+
+static const struct stopped_row while_it_holds[] = {
+	{ NOBODY, A, 9, 80, SYN, HANDED_OVER, "request" },
+	{ 1, A, 9, 80, ACK, HANDED_OVER, "data beside" },
+	{ 1, B, 80, 9, SYN | ACK, HANDED_OVER, "reply beside" },
+	{ 1, A, 10, 80, SYN, HANDED_OVER, "another request, not remembered" },
+	{ 1, B, 80, 10, SYN | ACK, DROPPED, "its reply" },
+	{ 1, A, 9, 81, SYN, DROPPED, "forbidden" },
+	{ 0, A, 9, 80, ACK, HANDED_OVER, "data, being written" },
+	{ 0, A, 9, 81, SYN, DROPPED, "forbidden, being written" },
+};
+static const struct stopped_row when_revoked[] = {
+	{ 1, A, 9, 80, ACK, DROPPED, "revoked data" },
+	{ 1, B, 80, 9, ACK, DROPPED, "revoked reply" },
+};
+static const struct stopped_row when_allowed_again[] = {
+	{ NOBODY, A, 9, 80, SYN, HANDED_OVER, "request again" },
+	{ NOBODY, B, 80, 9, SYN | ACK, HANDED_OVER, "reply again" },
+};
+
+static void send_rows(struct lab *lab, const struct stopped_row *rows, size_t n, uint8_t proto,
+                      bool v6)
 {
-	const struct spec
-		request = { .from = A,
-		            .to = B,
-		            .proto = proto,
-		            .sport = 9,
-		            .dport = 80,
-		            .tcp = SYN },
-		data = { .from = A, .to = B, .proto = proto, .sport = 9, .dport = 80, .tcp = ACK },
-		reply = { .from = B,
-		          .to = A,
-		          .proto = proto,
-		          .sport = 80,
-		          .dport = 9,
-		          .tcp = SYN | ACK },
-		second = { .from = A,
-		           .to = B,
-		           .proto = proto,
-		           .sport = 10,
-		           .dport = 80,
-		           .tcp = SYN },
-		to_second = { .from = B,
-		              .to = A,
-		              .proto = proto,
-		              .sport = 80,
-		              .dport = 10,
-		              .tcp = SYN | ACK },
-		forbidden = {
-			.from = A, .to = B, .proto = proto, .sport = 9, .dport = 81, .tcp = SYN
-		};
-	static const struct lab_policy nothing = { .ingress = { [B] = CLOSED },
-		                                   .egress = { [B] = CLOSED } };
+	for (size_t i = 0; i < n; i++) {
+		const struct stopped_row *r = &rows[i];
+		const struct spec spec = { .from = r->from,
+			                   .to = r->from == A ? B : A,
+			                   .proto = proto,
+			                   .sport = r->sport,
+			                   .dport = r->dport,
+			                   .tcp = r->tcp };
 
-	lab_forget_flows(lab);
-	lab_apply(lab, &strict);
-	lab_expect(lab_sends(lab, &request, v6), HANDED_OVER, "request, proto %d, v6 %d", proto,
-	           v6);
-
-	stop_writer(lab, true, 1); /* beside the connection's place */
-	lab_expect(lab_sends(lab, &data, v6), HANDED_OVER, "known, proto %d, v6 %d", proto, v6);
-	lab_expect(lab_sends(lab, &reply, v6), HANDED_OVER, "reply, proto %d, v6 %d", proto, v6);
-	lab_expect(lab_sends(lab, &second, v6), HANDED_OVER, "new, proto %d, v6 %d", proto, v6);
-	lab_expect(lab_sends(lab, &to_second, v6), DROPPED, "nobody's reply, proto %d, v6 %d",
-	           proto, v6);
-	lab_expect(lab_sends(lab, &forbidden, v6), DROPPED, "forbidden, proto %d, v6 %d", proto,
-	           v6);
-
-	stop_writer(lab, true, 0); /* at it */
-	lab_expect(lab_sends(lab, &data, v6), HANDED_OVER, "being written, proto %d, v6 %d", proto,
-	           v6);
-	lab_expect(lab_sends(lab, &forbidden, v6), DROPPED,
-	           "forbidden at the place, proto %d, v6 %d", proto, v6);
-
-	stop_writer(lab, true, 1);
-	lab_apply(lab, &nothing);
-	lab_expect(lab_sends(lab, &data, v6), DROPPED, "revoked, proto %d, v6 %d", proto, v6);
-	lab_expect(lab_sends(lab, &reply, v6), DROPPED, "revoked reply, proto %d, v6 %d", proto,
-	           v6);
-	stop_writer(lab, false, 1);
-	cr_expect(lab_flows(lab) == 1, "expected the one connection in the table, found %zu",
-	          lab_flows(lab));
-	lab_apply(lab, &strict);
-	lab_expect(lab_sends(lab, &request, v6), HANDED_OVER, "request again, proto %d, v6 %d",
-	           proto, v6);
-	lab_expect(lab_sends(lab, &reply, v6), HANDED_OVER, "reply again, proto %d, v6 %d", proto,
-	           v6);
+		stop_writer(lab, r->way != NOBODY, r->way == NOBODY ? 0 : (uint32_t)r->way);
+		lab_expect(lab_sends(lab, &spec, v6), r->want, "%s, proto %d, v6 %d", r->what,
+		           proto, v6);
+	}
 }
 
+/* Nobody waits for a writer who does not go on, and nobody's packet is lost or let through because of him. */
 Test(table, writer_that_does_not_go_on)
 {
+	static const struct lab_policy nothing = { .ingress = { [B] = CLOSED },
+		                                   .egress = { [B] = CLOSED } };
 	struct loader_conf conf = LOADER_DEFAULTS;
 	struct lab lab;
 
 	conf.max_flows = FLOW_WAYS;
 	lab_open_sized(&lab, &conf);
-	for (int i = 0; i < 4; i++)
-		with_stopped_writer(&lab, i & 2 ? TCP : UDP, i & 1);
+	for (int i = 0; i < 4; i++) {
+		const uint8_t proto = i & 2 ? TCP : UDP;
+		const bool v6 = i & 1;
+
+		lab_forget_flows(&lab);
+		lab_apply(&lab, &strict);
+		send_rows(&lab, while_it_holds, ARRAY_SIZE(while_it_holds), proto, v6);
+		lab_apply(&lab, &nothing);
+		send_rows(&lab, when_revoked, ARRAY_SIZE(when_revoked), proto, v6);
+		cr_expect(lab_flows(&lab) == 1, "expected one connection in the table, found %zu",
+		          lab_flows(&lab));
+		lab_apply(&lab, &strict);
+		send_rows(&lab, when_allowed_again, ARRAY_SIZE(when_allowed_again), proto, v6);
+	}
 }
 
 /* ---- another layout ------------------------------------------------------------------------ */
