@@ -225,24 +225,24 @@ struct flow {
 };
 
 /*
- * The table is an array of buckets with FLOW_WAYS places each; a connection may only be in the bucket that its key's hash names. When a
+ * The table is an array of buckets with FLOW_WAYS places each; a connection is in the bucket that its key's hash names. When a
  * bucket is full the one that was silent for longest makes room. Not a map of the kernel's, because looking something up in those
  * costs as much as all the rest of a known packet, and making room in an LRU map four times that.
  *
  * A writer makes @sequence odd, if it is even, in one atomic step, and even again afterwards: that is the lock. (A spin lock of the
- * kernel's takes two calls, a third of what a new connection costs.) Before he changes anything he says at which place: @way.
+ * kernel's takes two calls, a third of what a new connection costs.) Before he changes anything he says in @writes which place,
+ * and for which hash; not if he only renews what is there, see flow_renew(). Readers take no lock: they copy what they find and see
+ * whether the sequence was even and is the same.
  *
- * Readers take no lock: they copy what they find and see whether the sequence was even and is the same. If not, the slow path tries
- * again, and takes what lies at another place than @way.
- *
- * Nobody waits for long: whoever has the bucket may have lost his processor, on a virtual machine for milliseconds. Then a packet
- * whose connection cannot be read is judged as a new one, and one that cannot be remembered passes if the rules allow it, except
- * where its reply would take another way because of that.
+ * Nobody waits for long, because whoever has the bucket may have lost his processor, on a virtual machine for milliseconds. Then
+ *	a reader	takes what lies at another place than he writes; what is not there, and not what he writes, is not known
+ *	a writer	takes the bucket beside, hash ^ FLOW_BESIDE, where readers look second; without that too, 0: the packet drops
  *
  * All that relies on stores and loads that are seen in order (x86), and on an atomic step that not every JIT has; elsewhere
  * everybody takes the kernel's lock (struct constants).
  */
-#define FLOW_WAYS TAGS_WAYS
+#define FLOW_BESIDE 1U
+#define FLOW_WAYS   TAGS_WAYS
 
 struct flow_slot {
 	struct flow_key key;
@@ -254,8 +254,8 @@ struct flow_bucket {
 	__u32 sequence; /* odd: being written */
 	__u64 tags;
 	__u32 seen[FLOW_WAYS]; /* tick, see struct times: written at most once in each. (struct flow has it in copies only.) */
-	__u32 way;    /* at which place who has the bucket writes, or who had it last */
-	__u32 pad[3]; /* what is read of every packet is a line of the cache */
+	__u64 writes; /* of who has the bucket: hash << 32 | place + 1; 0: nothing yet */
+	__u64 pad;    /* what is read of every packet is a line of the cache */
 	struct flow_slot slot[FLOW_WAYS];
 };
 

@@ -129,10 +129,10 @@ inline_always int classify(struct __sk_buff *skb, struct packet *p, struct scene
                            __u32 which, struct flow *f, __u32 *ret_ok)
 {
 	int state = FLOW_UNKNOWN, reverse = 0;
-	int known = p->flags & PACKET_KNOWN ? flow_find(&p->key, p->hash, f) : 0;
+	int known = p->flags & PACKET_KNOWN ? flow_known(p, s, f) : 0;
 
-	/* Its entry, if there is one, is not to be turned round by this packet. */
-	if (known < 0 && !(p->flags & PACKET_OPENS))
+	/* Another packet of the connection is just being remembered: this one goes by the rules alone. */
+	if (known < 0)
 		p->flags |= PACKET_NO_FLOW;
 	if (known > 0) {
 		state = flow_state(p, f, s);
@@ -257,7 +257,8 @@ inline_always int from_pod_new(struct __sk_buff *skb, struct packet *p, const st
 
 	if (!flags)
 		return s->dst.ifindex ? DROP : from_pod_exceptions(skb, p, s);
-	(void)flow_open(p, s, flags, f);
+	if (!flow_open(p, s, flags, f))
+		return DROP;
 	if (flags & FLOW_DEFERRED)
 		skb->mark |= CNIDA_MARK_DEFER;
 	if (!s->dst.ifindex || !(s->switches & CONTROL_FASTPATH) || (flags & FLOW_SHAPED))
@@ -384,7 +385,7 @@ inline_always int came_now_through_host(const struct __sk_buff *skb, const struc
 inline_always int to_pod_from_node(struct __sk_buff *skb, struct packet *p, const struct scene *s,
                                    struct flow *f)
 {
-	int known = flow_find(&p->key, p->hash, f);
+	int known = flow_known(p, s, f);
 	int state = known > 0 ? flow_state(p, f, s) : FLOW_UNKNOWN;
 
 	if (state == FLOW_GOOD || state == FLOW_DOUBTFUL) {
@@ -417,8 +418,7 @@ inline_always int to_pod_new(struct __sk_buff *skb, struct packet *p, const stru
 		flags |= FLOW_SHAPED;
 	if (came_through_host(skb, s->src.ifindex, flags, s->switches))
 		flags |= FLOW_HOST;
-	/* The replies to what came through the host must go back that way. */
-	return flow_open(p, s, flags, f) || !(flags & FLOW_HOST) ? pass_judged(skb) : DROP;
+	return flow_open(p, s, flags, f) ? pass_judged(skb) : DROP;
 }
 
 /* Not IP. */

@@ -34,25 +34,43 @@ enum flow_state {
 	FLOW_AGAIN,     /* the policy was replaced meanwhile: begin anew */
 };
 
-/* flow_state() - Does this entry hold for this packet now? */
-inline_always int flow_state(const struct packet *p, const struct flow *f, const struct scene *s)
+/* Is the entry about who has the addresses now, and can it be judged? A fragment cannot, without its first. */
+inline_always int flow_is_current(const struct packet *p, const struct flow *f,
+                                  const struct scene *s)
 {
 	const struct flow_side *src = &f->side[p->from & 1], *dst = &f->side[(p->from & 1) ^ 1];
+
+	return src->ifindex == s->src.ifindex && dst->ifindex == s->dst.ifindex &&
+	       (p->key.proto != FLOW_FRAGMENT || f->generation == s->generation);
+}
+
+/* flow_known() - The entry of the packet's connection: 1, 0 if there is none, -1 if it is being written */
+inline_always int flow_known(const struct packet *p, const struct scene *s, struct flow *f)
+{
+	__u32 at = p->hash;
+	int r = 0;
+
+#pragma clang loop unroll(disable)
+	for (int i = 0; i < 2 && !r; i++, at ^= FLOW_BESIDE) {
+		r = flow_find_in(&p->key, p->hash, at, f);
+		if (r > 0 && !flow_is_current(p, f, s)) {
+			flow_remove_in(&p->key, p->hash, at);
+			r = 0;
+		}
+	}
+	return r;
+}
+
+/* flow_state() - What does this entry mean for this packet? */
+inline_always int flow_state(const struct packet *p, const struct flow *f, const struct scene *s)
+{
 	int reverse = !flow_opened_by(f, p->from);
 
-	if (flow_tick() - f->seen > flow_idle(p->key.proto) || src->ifindex != s->src.ifindex ||
-	    dst->ifindex != s->dst.ifindex)
-		goto gone;
 	if ((p->flags & PACKET_OPENS) && (reverse || (f->flags & FLOW_DENIED)))
 		return FLOW_UNKNOWN;
 	if (f->generation == s->generation)
 		return f->flags & FLOW_DENIED ? FLOW_REFUSED : FLOW_GOOD;
-	if (p->key.proto == FLOW_FRAGMENT) /* cannot be judged without its first */
-		goto gone;
 	return FLOW_DOUBTFUL;
-gone:
-	flow_remove(&p->key, p->hash);
-	return FLOW_UNKNOWN;
 }
 
 /* flow_settle() - What the rules say now (@ok) about what they allowed before: FLOW_GOOD or FLOW_REFUSED. */
@@ -126,7 +144,7 @@ inline_always int flow_remember(struct packet *p, const struct flow *f, int may_
 }
 
 /*
- * flow_open() - Remember that the packet's connection was allowed: 1, 0 if somebody else had the bucket
+ * flow_open() - Remember that the packet's connection was allowed: 1, 0 if both its buckets were held up; who sent it will repeat it
  *
  * *f is scratch: the caller's, as the stack is short.
  */

@@ -174,8 +174,7 @@ static __attribute__((noinline)) int dhcp_asked(__u32 ifindex, __u32 port)
 	struct flow f;
 
 	dhcp_key(&key, port, ifindex);
-	return c && flow_find(&key, flow_hash(&key, c), &f) > 0 &&
-	       flow_tick() - f.seen <= constants.times.datagram;
+	return c && flow_find(&key, flow_hash(&key, c), &f) > 0;
 }
 
 /* What a pod asked everybody for? */

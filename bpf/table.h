@@ -63,9 +63,10 @@ inline_always int flow_key_eq(const struct flow_key *a, const struct flow_key *b
 	        (x[5] ^ y[5])) == 0;
 }
 
+/* Word by word, the generation first: see flow_renew(). */
 inline_always void flow_copy(struct flow *to, const struct flow *from)
 {
-	const word64 *x = (const word64 *)from;
+	const volatile word64 *x = (const volatile word64 *)from;
 	word64 *y = (word64 *)to;
 
 #pragma unroll
@@ -94,8 +95,12 @@ inline_always int flow_peek(const struct flow_key *k, __u32 hash, struct flow *r
 	match = tags_match(*(volatile __u64 *)&b->tags, tag_of(hash >> 24));
 	if (!match) {
 		compiler_barrier();
-		return (sequence & 1) || *(volatile __u32 *)&b->sequence != sequence ? PEEK_MAYBE
-		                                                                     : PEEK_NONE;
+		if ((sequence & 1) || *(volatile __u32 *)&b->sequence != sequence)
+			return PEEK_MAYBE;
+		b = flow_bucket(hash ^ FLOW_BESIDE);
+		return !b || tags_match(*(volatile __u64 *)&b->tags, tag_of(hash >> 24))
+		               ? PEEK_MAYBE
+		               : PEEK_NONE;
 	}
 	way = tags_first(match);
 	if (!flow_key_eq(&b->slot[way].key, k)) {
@@ -144,15 +149,28 @@ inline_always __u32 flow_read(const struct flow_bucket *b, const struct flow_key
 	return way;
 }
 
-/*
- * flow_find() - Copy an entry, idle or not: 1, 0 if there is none, -1 if that cannot be told now.
- *
- * What lies beside the place that is being written holds as long as the same writer has the bucket. (@way is read last: who has not
- * said yet where he writes has not written.)
- */
-verified_once int flow_find(const struct flow_key *k, __u32 hash, struct flow *ret)
+/* What flow_writes() says. */
+inline_always __u64 flow_writing(__u32 hash, __u32 way)
 {
-	struct flow_bucket *b = flow_bucket(hash);
+	return (__u64)hash << 32 | (way + 1);
+}
+
+/*
+ * Does what was found at @way, or not found (FLOW_WAYS), hold although somebody has the bucket? @writes was read after it: who had
+ * said nothing then had changed nothing either. (A hash of 0 counts as being written then: the safe side.)
+ */
+inline_always int flow_holds(__u64 writes, __u32 hash, __u32 way)
+{
+	return way == FLOW_WAYS ? writes >> 32 != hash : (__u32)writes != way + 1;
+}
+
+/*
+ * flow_find_in() - Copy an entry of bucket @at, @hash's or the one beside: 1, 0 if there is none that was seen lately, -1 if it
+ * is being written
+ */
+verified_once int flow_find_in(const struct flow_key *k, __u32 hash, __u32 at, struct flow *ret)
+{
+	struct flow_bucket *b = flow_bucket(at);
 	__u32 way;
 
 	if (!k || !ret || !b)
@@ -165,21 +183,28 @@ verified_once int flow_find(const struct flow_key *k, __u32 hash, struct flow *r
 	}
 #pragma clang loop unroll(disable)
 	for (__u32 i = 0; i < FLOW_TRIES; i++) {
-		__u32 sequence = *(volatile __u32 *)&b->sequence, written;
+		__u32 sequence = *(volatile __u32 *)&b->sequence;
+		__u64 writes;
 
 		compiler_barrier();
 		way = flow_read(b, k, hash, ret);
 		compiler_barrier();
-		written = *(volatile __u32 *)&b->way;
+		writes = *(volatile __u64 *)&b->writes;
 		compiler_barrier();
 		if (*(volatile __u32 *)&b->sequence != sequence)
 			continue;
-		if (!(sequence & 1))
-			return way != FLOW_WAYS;
-		if (way != FLOW_WAYS && way != written)
-			return 1;
+		if (!(sequence & 1) || flow_holds(writes, hash, way))
+			return way != FLOW_WAYS && flow_tick() - ret->seen <= flow_idle(k->proto);
 	}
 	return -1;
+}
+
+/* flow_find() - Likewise, in both buckets. */
+inline_always int flow_find(const struct flow_key *k, __u32 hash, struct flow *ret)
+{
+	int r = flow_find_in(k, hash, hash, ret);
+
+	return r || constants.locks ? r : flow_find_in(k, hash, hash ^ FLOW_BESIDE, ret);
 }
 
 /* ---- with the bucket to oneself ---- */
@@ -202,20 +227,23 @@ inline_always int flow_lock(struct flow_bucket *b)
 	return 0;
 }
 
-/* Said before anything changes there, see flow_find(). */
-inline_always void flow_writes_at(struct flow_bucket *b, __u32 way)
+/* Said before anything changes there, see flow_holds(). */
+inline_always void flow_writes(struct flow_bucket *b, __u32 hash, __u32 way)
 {
-	*(volatile __u32 *)&b->way = way;
+	*(volatile __u64 *)&b->writes = flow_writing(hash, way);
 	compiler_barrier();
 }
 
 inline_always void flow_unlock(struct flow_bucket *b)
 {
 	compiler_barrier();
-	if (constants.locks)
+	if (constants.locks) {
 		bpf_spin_unlock(&b->lock);
-	else
-		*(volatile __u32 *)&b->sequence += 1;
+		return;
+	}
+	*(volatile __u64 *)&b->writes = 0;
+	compiler_barrier();
+	*(volatile __u32 *)&b->sequence += 1;
 }
 
 /*
@@ -244,54 +272,84 @@ inline_always __u32 flow_oldest(const struct flow_bucket *b, __u32 now)
 	return way;
 }
 
-/* Where a key goes: in place of the one that is there, into an empty place, or in place of the oldest. */
-inline_always __u32 flow_choose(const struct flow_bucket *b, const struct flow_key *k, __u32 tag,
-                                __u32 now)
+/* The place for a new entry: an empty one, or that of the oldest. */
+inline_always __u32 flow_choose(const struct flow_bucket *b, __u32 now)
 {
-	__u32 way = flow_locate(b, k, tag);
 	__u64 empty = tags_match(b->tags, 0);
 
-	if (way != FLOW_WAYS)
-		return way;
 	return empty ? tags_first(empty) : flow_oldest(b, now);
 }
 
-/* flow_store() - Write an entry, in place of the one that is there: 1, 0 if that cannot be done now. */
-verified_once int flow_store(const struct flow_key *k, __u32 hash, const struct flow *f)
+inline_always int flow_sides_eq(const struct flow *a, const struct flow *b)
 {
-	struct flow_bucket *b = flow_bucket(hash);
-	__u32 tag = tag_of(hash >> 24), way, now = flow_tick();
+	const word64 *x = (const word64 *)a->side, *y = (const word64 *)b->side;
+
+	return ((x[0] ^ y[0]) | (x[1] ^ y[1]) | (x[2] ^ y[2])) == 0;
+}
+
+/*
+ * The same pods are judged anew: readers need not be kept away. They read the generation first. With the old one they ask the
+ * rules, whatever the flags are; the new one comes after its flags.
+ */
+inline_always void flow_renew(struct flow *e, const struct flow *f)
+{
+	*(volatile __u32 *)&e->flags = f->flags;
+	compiler_barrier();
+	*(volatile __u64 *)&e->generation = f->generation;
+}
+
+inline_always void flow_write(struct flow_bucket *b, const struct flow_key *k, __u32 hash,
+                              __u32 way, const struct flow *f)
+{
+	const word64 *from = (const word64 *)k;
+	word64 *to = (word64 *)&b->slot[way].key;
+
+	flow_writes(b, hash, way);
+	b->tags = tags_set(b->tags, way, tag_of(hash >> 24));
+#pragma unroll
+	for (__u32 i = 0; i < sizeof(*k) / sizeof(*from); i++)
+		to[i] = from[i];
+	flow_copy(&b->slot[way].flow, f);
+}
+
+verified_once int flow_store_in(const struct flow_key *k, __u32 hash, __u32 at,
+                                const struct flow *f)
+{
+	struct flow_bucket *b = flow_bucket(at);
+	__u32 way, now = flow_tick();
 
 	if (!k || !f || !b || !flow_lock(b))
 		return 0;
-	way = flow_choose(b, k, tag, now) & (FLOW_WAYS - 1);
-	flow_writes_at(b, way);
-	b->tags = tags_set(b->tags, way, tag);
-	b->seen[way] = f->seen;
-	{
-		const word64 *from = (const word64 *)k;
-		word64 *to = (word64 *)&b->slot[way].key;
-
-#pragma unroll
-		for (__u32 i = 0; i < sizeof(*k) / sizeof(*from); i++)
-			to[i] = from[i];
+	way = flow_locate(b, k, tag_of(hash >> 24));
+	if (way != FLOW_WAYS && flow_sides_eq(&b->slot[way].flow, f)) {
+		flow_renew(&b->slot[way].flow, f);
+	} else {
+		if (way == FLOW_WAYS)
+			way = flow_choose(b, now);
+		flow_write(b, k, hash, way & (FLOW_WAYS - 1), f);
 	}
-	flow_copy(&b->slot[way].flow, f);
+	b->seen[way & (FLOW_WAYS - 1)] = f->seen;
 	flow_unlock(b);
 	return 1;
 }
 
-/* flow_remove() - Forget an entry. */
-verified_once int flow_remove(const struct flow_key *k, __u32 hash)
+/* flow_store() - Write an entry, in place of the one that is there: 1, 0 if that cannot be done now. */
+inline_always int flow_store(const struct flow_key *k, __u32 hash, const struct flow *f)
 {
-	struct flow_bucket *b = flow_bucket(hash);
+	return flow_store_in(k, hash, hash, f) || flow_store_in(k, hash, hash ^ FLOW_BESIDE, f);
+}
+
+/* flow_remove_in() - Forget an entry of bucket @at, if that can be done now. */
+verified_once int flow_remove_in(const struct flow_key *k, __u32 hash, __u32 at)
+{
+	struct flow_bucket *b = flow_bucket(at);
 	__u32 way;
 
 	if (!k || !b || !flow_lock(b))
 		return 0;
 	way = flow_locate(b, k, tag_of(hash >> 24));
 	if (way != FLOW_WAYS) {
-		flow_writes_at(b, way);
+		flow_writes(b, hash, way);
 		b->tags = tags_set(b->tags, way, 0);
 	}
 	flow_unlock(b);

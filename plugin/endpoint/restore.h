@@ -26,7 +26,8 @@ void restore_forget(enum ruleset_table table);
  * the caller's own pod can do without. */
 void restore_after_flush(enum restore_part except);
 
-/* restore_if_flushed() - The same for an ADD that needs no table: one question to the kernel, if there is a table to ask for. */
+/* restore_if_flushed() - The same for an ADD that needs no table: one question to the kernel, if there is a table to ask for.
+ * @nft: netfilter socket of the node, as nl_open_once() opens it. */
 void restore_if_flushed(struct nl_sock *nft);
 
 /* restore_all() - For `cnida gc`: look at everything. The first failure is returned when all were tried. */

@@ -119,6 +119,19 @@ void lab_open(struct lab *lab, uint32_t switches)
 	lab_open_sized(lab, &conf);
 }
 
+void lab_move(struct lab *lab, enum who pod, enum who to, bool v6)
+{
+	struct ip_addr addr = address(pod, v6);
+	struct in6 key = datapath_key(&addr);
+	struct endpoint ep;
+	struct err e;
+
+	cr_assert(datapath_get(&lab->d, &key, &ep, &e) == 1);
+	ep.ifindex = lab->link[to];
+	must(datapath_put(&lab->d, &ep, &addr, 1, &e), &e);
+	cr_assert(datapath_raise(&lab->d, &e) == 0);
+}
+
 void lab_flags(struct lab *lab, enum who pod, uint32_t flags)
 {
 	struct err e;

@@ -70,8 +70,10 @@ void lab_apply(struct lab *lab, const struct lab_policy *p);
 size_t lab_image(const struct lab_policy *p, uint32_t parity, uint8_t *ret, size_t cap);
 void lab_forget_flows(const struct lab *lab);
 size_t lab_flows(const struct lab *lab);
-/* lab_shape() - Set flags of a pod's endpoint. */
+/* lab_flags() - Set flags of a pod's endpoint. */
 void lab_flags(struct lab *lab, enum who pod, uint32_t flags);
+/* lab_move() - The pod's address, and its MAC, are at the link of @to from now on, as for every connection to come. */
+void lab_move(struct lab *lab, enum who pod, enum who to, bool v6);
 
 struct ran lab_run(const struct lab *lab, bool from_pod, enum who pod, uint32_t iif, uint32_t mark,
                    const struct frame *f, uint32_t repeat);

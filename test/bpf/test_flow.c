@@ -393,29 +393,21 @@ Test(flow, handing_over)
 Test(flow, address_with_a_new_owner)
 {
 	struct lab lab;
-	struct err e;
 
 	lab_open(&lab, CONTROL_FASTPATH);
 	lab_apply(&lab, &strict);
 	for (int v6 = 0; v6 < 2; v6++) {
 		struct spec request = packet(A, B, TCP, 40000, 80, SYN),
 			    reply = packet(B, A, TCP, 80, 40000, ACK);
-		struct in6 key = frame_addr(A, v6);
-		struct ip_addr addr = { .family = v6 ? AF_INET6 : AF_INET };
-		struct endpoint ep;
 
-		memcpy(addr.bytes, v6 ? (const void *)&key : (const void *)&key.word[3],
-		       v6 ? 16 : 4);
 		lab_expect(lab_sends(&lab, &request, v6), HANDED_OVER, "request, v6 %d", v6);
-		cr_assert(datapath_get(&lab.d, &key, &ep, &e) == 1);
-		ep.ifindex = lab.link[C];
-		memcpy(ep.mac, frame_mac(C), 6);
-		cr_assert(datapath_put(&lab.d, &ep, &addr, 1, &e) == 0, "%s", e.msg);
-		cr_assert(datapath_raise(&lab.d, &e) == 0);
+		lab_move(&lab, A, C, v6);
 		lab_expect(lab_sends(&lab, &reply, v6), DROPPED, "reply to the new owner, v6 %d",
 		           v6);
 		lab_expect(lab_sends(&lab, &request, v6), DROPPED, "from the former owner, v6 %d",
 		           v6);
+		lab_move(&lab, A, A, v6);
+		lab_expect(lab_sends(&lab, &reply, v6), DROPPED, "reply to who is back, v6 %d", v6);
 	}
 }
 

@@ -8,6 +8,7 @@
 #include "bpf/clsact.h"
 #include "bpf/sys.h"
 
+#include <arpa/inet.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -114,17 +115,35 @@ static void *send_many(void *arg)
 	return NULL;
 }
 
-/* One bucket, all of whose places are written all the time, from two processors. */
+static void whole_entries(const struct lab *lab, uint32_t bucket)
+{
+	struct flow_bucket b;
+
+	cr_assert(sys_map_lookup(lab->d.flow, &bucket, &b) == 0);
+	cr_expect(!(b.sequence & 1), "bucket %u: expected it free", bucket);
+	for (size_t i = 0; i < FLOW_WAYS; i++) {
+		const struct flow_key *k = &b.slot[i].key;
+		const bool v6 = k->addr[0].word[0] != 0;
+		const struct in6 a = frame_addr(A, v6), to = frame_addr(B, v6);
+
+		cr_expect(k->proto == UDP && memcmp(&k->addr[0], &a, 16) == 0 &&
+		                  memcmp(&k->addr[1], &to, 16) == 0 &&
+		                  b.slot[i].flow.flags == (FLOW_EGRESS | FLOW_INGRESS) &&
+		                  b.slot[i].flow.side[0].ifindex == lab->link[A] &&
+		                  b.slot[i].flow.side[1].ifindex == lab->link[B],
+		          "bucket %u, place %zu: expected a whole entry", bucket, i);
+	}
+}
+
+/* Two buckets beside each other, all of whose places are written all the time, from two processors. */
 Test(table, two_writers)
 {
 	struct loader_conf conf = LOADER_DEFAULTS;
 	struct sender senders[2];
 	pthread_t threads[2];
-	struct flow_bucket b;
-	uint32_t zero = 0;
 	struct lab lab;
 
-	conf.max_flows = FLOW_WAYS;
+	conf.max_flows = 2 * FLOW_WAYS;
 	lab_open_sized(&lab, &conf);
 	lab_apply(&lab, &strict);
 	for (int i = 0; i < 2; i++) {
@@ -139,80 +158,123 @@ Test(table, two_writers)
 		cr_expect(senders[i].lost == 0, "sender %d: %u of %u packets were lost", i,
 		          senders[i].lost, PACKETS);
 	}
-	cr_assert(sys_map_lookup(lab.d.flow, &zero, &b) == 0);
-	cr_expect(!(b.sequence & 1), "the bucket is free");
-	for (size_t i = 0; i < FLOW_WAYS; i++) {
-		const struct flow_key *k = &b.slot[i].key;
-		const bool v6 = k->addr[0].word[0] != 0;
-		const struct in6 a = frame_addr(A, v6), to = frame_addr(B, v6);
+	for (uint32_t i = 0; i < 2; i++)
+		whole_entries(&lab, i);
+}
 
-		cr_expect(k->proto == UDP && memcmp(&k->addr[0], &a, 16) == 0 &&
-		                  memcmp(&k->addr[1], &to, 16) == 0 &&
-		                  b.slot[i].flow.flags == (FLOW_EGRESS | FLOW_INGRESS) &&
-		                  b.slot[i].flow.side[0].ifindex == lab.link[A] &&
-		                  b.slot[i].flow.side[1].ifindex == lab.link[B],
-		          "place %zu: a whole entry", i);
+/* Of a connection between A and B, as the programs have it: see flow_hash(). */
+static uint32_t hash_of(const struct lab *lab, uint8_t proto, uint16_t a_port, uint16_t b_port,
+                        bool v6)
+{
+	const struct flow_key key = { .addr = { frame_addr(A, v6), frame_addr(B, v6) },
+		                      .port = { htons(a_port), htons(b_port) },
+		                      .proto = proto };
+	struct control c;
+	uint64_t word[6], h = 0;
+	struct err e;
+
+	cr_assert(datapath_get_control(&lab->d, &c, &e) == 0, "%s", e.msg);
+	memcpy(word, &key, sizeof(word));
+	for (size_t i = 0; i < ARRAY_SIZE(word); i++)
+		h += word[i] * c.hash[i];
+	h ^= h >> 32;
+	return (uint32_t)(h * 0x9e3779b97f4a7c15ULL >> 32);
+}
+
+enum stopped {
+	NO_ONE,
+	NEAR_IT,  /* writes another connection at another place of the bucket */
+	AT_IT,    /* writes the connection itself */
+	RENEWING, /* judged it anew, or has not yet said what he writes */
+	IN_BOTH,  /* somebody in either bucket */
+};
+
+/* As if the processor of whoever has a bucket had been taken away between two of his stores. */
+static void stop_writer(const struct lab *lab, uint32_t hash, enum stopped stopped)
+{
+	for (uint32_t i = 0; i < 2; i++) {
+		const bool first = i == (hash & 1);
+		const uint32_t other = first && stopped == AT_IT ? hash : ~hash;
+		const uint32_t way = first && stopped == AT_IT ? 0 : FLOW_WAYS - 1;
+		struct flow_bucket b;
+
+		cr_assert(sys_map_lookup(lab->d.flow, &i, &b) == 0);
+		b.sequence &= ~1U;
+		b.writes = 0;
+		if (stopped == IN_BOTH || (first && stopped != NO_ONE)) {
+			b.sequence |= 1;
+			if (stopped != RENEWING)
+				b.writes = (uint64_t)other << 32 | (way + 1);
+		}
+		cr_assert(sys_map_update(lab->d.flow, &i, &b, BPF_ANY) == 0);
 	}
 }
 
-/* As if the processor of whoever has the bucket had been taken away, between two of his stores: he writes at place @way. */
-static void stop_writer(const struct lab *lab, bool stopped, uint32_t way)
-{
-	struct flow_bucket b;
-	uint32_t zero = 0;
+#define SECOND 0 /* in place of a port: of another connection in the same bucket */
 
-	cr_assert(sys_map_lookup(lab->d.flow, &zero, &b) == 0);
-	b.sequence = (b.sequence & ~1U) | stopped;
-	b.way = way;
-	cr_assert(sys_map_update(lab->d.flow, &zero, &b, BPF_ANY) == 0);
-}
-
-#define NOBODY (-1)
-
-/* Packets between A and B while somebody is stopped who writes at @way; the connection from port 9 lies at place 0. */
+/* Packets between A and B; the connection is from port 9. */
 struct stopped_row {
-	int way;
+	enum stopped stopped;
 	enum who from;
-	uint16_t sport, dport;
+	uint16_t a_port, b_port;
 	uint8_t tcp;
 	enum outcome want;
 	const char *what;
 };
 
 static const struct stopped_row while_it_holds[] = {
-	{ NOBODY, A, 9, 80, SYN, HANDED_OVER, "request" },
-	{ 1, A, 9, 80, ACK, HANDED_OVER, "data beside" },
-	{ 1, B, 80, 9, SYN | ACK, HANDED_OVER, "reply beside" },
-	{ 1, A, 10, 80, SYN, HANDED_OVER, "another request, not remembered" },
-	{ 1, B, 80, 10, SYN | ACK, DROPPED, "its reply" },
-	{ 1, A, 9, 81, SYN, DROPPED, "forbidden" },
-	{ 0, A, 9, 80, ACK, HANDED_OVER, "data, being written" },
-	{ 0, A, 9, 81, SYN, DROPPED, "forbidden, being written" },
+	{ NO_ONE, A, 9, 80, SYN, HANDED_OVER, "request" },
+	{ NEAR_IT, A, 9, 80, ACK, HANDED_OVER, "data beside" },
+	{ NEAR_IT, B, 9, 80, SYN | ACK, HANDED_OVER, "reply beside" },
+	{ NEAR_IT, B, SECOND, 80, SYN | ACK, DROPPED, "reply to nothing" },
+	{ NEAR_IT, A, SECOND, 80, SYN, HANDED_OVER, "second request" },
+	{ NEAR_IT, B, SECOND, 80, SYN | ACK, HANDED_OVER, "reply to the second" },
+	{ NO_ONE, B, SECOND, 80, ACK, HANDED_OVER, "reply to the second, later" },
+	{ NEAR_IT, A, 9, 81, SYN, DROPPED, "forbidden" },
+	{ AT_IT, A, 9, 80, ACK, HANDED_OVER, "data, being written" },
+	{ AT_IT, A, 9, 81, SYN, DROPPED, "forbidden, being written" },
+	{ RENEWING, A, 9, 80, ACK, HANDED_OVER, "data, being renewed" },
+	{ RENEWING, B, 9, 80, ACK, HANDED_OVER, "reply, being renewed" },
+	{ RENEWING, B, 10, 80, ACK, DROPPED, "reply to nothing, nothing said" },
+	{ IN_BOTH, A, 9, 80, ACK, HANDED_OVER, "data, both buckets held up" },
+	{ IN_BOTH, B, 9, 80, ACK, HANDED_OVER, "reply, both buckets held up" },
+	{ IN_BOTH, A, 11, 80, SYN, DROPPED, "nowhere to remember it" },
+	{ NO_ONE, B, 11, 80, SYN | ACK, DROPPED, "reply to what was not remembered" },
 };
 static const struct stopped_row when_revoked[] = {
-	{ 1, A, 9, 80, ACK, DROPPED, "revoked data" },
-	{ 1, B, 80, 9, ACK, DROPPED, "revoked reply" },
+	{ NEAR_IT, A, 9, 80, ACK, DROPPED, "revoked data" },
+	{ NEAR_IT, B, 9, 80, ACK, DROPPED, "revoked reply" },
+	{ NO_ONE, A, SECOND, 80, ACK, DROPPED, "revoked data of the second" },
+	{ NO_ONE, B, SECOND, 80, ACK, DROPPED, "revoked reply of the second" },
 };
 static const struct stopped_row when_allowed_again[] = {
-	{ NOBODY, A, 9, 80, SYN, HANDED_OVER, "request again" },
-	{ NOBODY, B, 80, 9, SYN | ACK, HANDED_OVER, "reply again" },
+	{ NO_ONE, A, 9, 80, SYN, HANDED_OVER, "request again" },
+	{ NO_ONE, B, 9, 80, SYN | ACK, HANDED_OVER, "reply again" },
 };
 
-static void send_rows(struct lab *lab, const struct stopped_row *rows, size_t n, uint8_t proto,
-                      bool v6)
+struct stopping {
+	struct lab lab;
+	uint8_t proto;
+	bool v6;
+	uint32_t hash;
+	uint16_t second;
+};
+
+static void send_rows(const struct stopping *s, const struct stopped_row *rows, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct stopped_row *r = &rows[i];
+		const uint16_t a_port = r->a_port == SECOND ? s->second : r->a_port;
 		const struct spec spec = { .from = r->from,
 			                   .to = r->from == A ? B : A,
-			                   .proto = proto,
-			                   .sport = r->sport,
-			                   .dport = r->dport,
+			                   .proto = s->proto,
+			                   .sport = r->from == A ? a_port : r->b_port,
+			                   .dport = r->from == A ? r->b_port : a_port,
 			                   .tcp = r->tcp };
 
-		stop_writer(lab, r->way != NOBODY, r->way == NOBODY ? 0 : (uint32_t)r->way);
-		lab_expect(lab_sends(lab, &spec, v6), r->want, "%s, proto %d, v6 %d", r->what,
-		           proto, v6);
+		stop_writer(&s->lab, s->hash, r->stopped);
+		lab_expect(lab_sends(&s->lab, &spec, s->v6), r->want, "%s, proto %d, v6 %d",
+		           r->what, s->proto, s->v6);
 	}
 }
 
@@ -222,23 +284,71 @@ Test(table, writer_that_does_not_go_on)
 	static const struct lab_policy nothing = { .ingress = { [B] = CLOSED },
 		                                   .egress = { [B] = CLOSED } };
 	struct loader_conf conf = LOADER_DEFAULTS;
+	struct stopping s;
+
+	conf.max_flows = 2 * FLOW_WAYS;
+	lab_open_sized(&s.lab, &conf);
+	for (int i = 0; i < 4; i++) {
+		s.proto = i & 2 ? TCP : UDP;
+		s.v6 = i & 1;
+		s.hash = hash_of(&s.lab, s.proto, 9, 80, s.v6);
+		for (s.second = 12; (hash_of(&s.lab, s.proto, s.second, 80, s.v6) ^ s.hash) & 1;)
+			s.second++;
+
+		lab_forget_flows(&s.lab);
+		lab_apply(&s.lab, &strict);
+		send_rows(&s, while_it_holds, ARRAY_SIZE(while_it_holds));
+		lab_apply(&s.lab, &nothing);
+		send_rows(&s, when_revoked, ARRAY_SIZE(when_revoked));
+		lab_apply(&s.lab, &strict);
+		send_rows(&s, when_allowed_again, ARRAY_SIZE(when_allowed_again));
+	}
+}
+
+/* Entries of connections at a pod's link, in the first two buckets. */
+static size_t entries_of(const struct lab *lab, enum who pod)
+{
+	size_t n = 0;
+
+	for (uint32_t i = 0; i < 2; i++) {
+		struct flow_bucket b;
+
+		cr_assert(sys_map_lookup(lab->d.flow, &i, &b) == 0);
+		for (size_t k = 0; k < FLOW_WAYS; k++)
+			n += (b.tags >> 8 * k & 0xff) != 0 &&
+			     (b.slot[k].flow.side[0].ifindex == lab->link[pod] ||
+			      b.slot[k].flow.side[1].ifindex == lab->link[pod]);
+	}
+	return n;
+}
+
+/* The entry that a former owner of the address left hides nothing, and takes nothing along when it goes. */
+Test(table, former_owner_beside_a_writer)
+{
+	struct loader_conf conf = LOADER_DEFAULTS;
 	struct lab lab;
 
-	conf.max_flows = FLOW_WAYS;
+	conf.max_flows = 2 * FLOW_WAYS;
 	lab_open_sized(&lab, &conf);
-	for (int i = 0; i < 4; i++) {
-		const uint8_t proto = i & 2 ? TCP : UDP;
-		const bool v6 = i & 1;
+	lab_apply(&lab, &strict);
+	for (int v6 = 0; v6 < 2; v6++) {
+		const struct spec
+			request = { .from = A, .to = B, .proto = UDP, .sport = 9, .dport = 80 },
+			reply = { .from = B, .to = A, .proto = UDP, .sport = 80, .dport = 9 };
+		const uint32_t hash = hash_of(&lab, UDP, 9, 80, v6);
 
 		lab_forget_flows(&lab);
-		lab_apply(&lab, &strict);
-		send_rows(&lab, while_it_holds, ARRAY_SIZE(while_it_holds), proto, v6);
-		lab_apply(&lab, &nothing);
-		send_rows(&lab, when_revoked, ARRAY_SIZE(when_revoked), proto, v6);
-		cr_expect(lab_flows(&lab) == 1, "expected one connection in the table, found %zu",
-		          lab_flows(&lab));
-		lab_apply(&lab, &strict);
-		send_rows(&lab, when_allowed_again, ARRAY_SIZE(when_allowed_again), proto, v6);
+		lab_expect(lab_sends(&lab, &request, v6), HANDED_OVER, "the former's, v6 %d", v6);
+		lab_move(&lab, A, C, v6);
+		stop_writer(&lab, hash, NEAR_IT);
+		lab_expect(lab_sends_at(&lab, C, &request, v6), HANDED_OVER, "request, v6 %d", v6);
+		lab_expect(lab_sends(&lab, &reply, v6), HANDED_OVER, "reply, v6 %d", v6);
+		stop_writer(&lab, hash, NO_ONE);
+		cr_expect(entries_of(&lab, A) == 1, "v6 %d: expected the former entry", v6);
+		lab_expect(lab_sends(&lab, &reply, v6), HANDED_OVER, "reply, later, v6 %d", v6);
+		cr_expect(entries_of(&lab, A) == 0, "v6 %d: expected the former entry gone", v6);
+		lab_expect(lab_sends_at(&lab, C, &request, v6), HANDED_OVER,
+		           "request, later, v6 %d", v6);
 	}
 }
 

@@ -479,6 +479,13 @@ static bool all_seen(const int *seen, size_t n)
 	return n == 0;
 }
 
+static ssize_t next_frame(int fd, int timeout_ms, uint8_t *frame, size_t size)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+
+	return poll(&p, 1, timeout_ms) > 0 ? recv(fd, frame, size, 0) : 0;
+}
+
 Test(link, announce)
 {
 	static const char *const texts[] = { "10.1.0.5/16", "10.1.0.6/32", "fd00::5/64",
@@ -513,9 +520,8 @@ Test(link, announce)
 	link_announce_msg(&b, pod, space_pod_mac);
 	space_send(&s.pod, &b);
 	/* Sent inside of the request, but a busy machine hands them over later: see that all come, and none twice. */
-	for (struct pollfd p = { .fd = fd, .events = POLLIN };
-	     poll(&p, 1, all_seen(seen, ARRAY_SIZE(seen)) ? 0 : PORT_TIMEOUT_MS) > 0 &&
-	     (n = recv(fd, frame, sizeof(frame), 0)) > 0;) {
+	while ((n = next_frame(fd, all_seen(seen, ARRAY_SIZE(seen)) ? 0 : PORT_TIMEOUT_MS, frame,
+	                       sizeof(frame))) > 0) {
 		for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
 			seen[i] += i < 2 ? is_gratuitous_arp(frame, (size_t)n, addr[i].addr.bytes)
 			                 : is_unsolicited_na(frame, (size_t)n, addr[i].addr.bytes);

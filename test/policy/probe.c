@@ -204,20 +204,6 @@ static void send_open(struct prober *p)
 	}
 }
 
-/* Return: how many were sent. */
-static size_t send_expected(struct prober *p)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < p->n; i++) {
-		if (p->v[i].result != PROBE_SILENT || !p->v[i].expected)
-			continue;
-		send_one(p, &p->v[i]);
-		n++;
-	}
-	return n;
-}
-
 /* Return: how many sockets had something. */
 static int serve_events(struct prober *p, int timeout_ms)
 {
@@ -248,6 +234,15 @@ static void wait_until(struct prober *p, double until)
 	}
 }
 
+static bool awaits_answers(const struct prober *p)
+{
+	for (size_t i = 0; i < p->n; i++) {
+		if (p->v[i].expected && p->v[i].result == PROBE_SILENT)
+			return true;
+	}
+	return false;
+}
+
 /* Senders next to each other, so that each namespace is entered once. */
 static int by_sender(const void *a, const void *b)
 {
@@ -274,9 +269,8 @@ void prober_run(struct prober *p, struct probe *v, size_t n)
 	wait_until(p, now_ms() + PROBE_RETRY_MS);
 	send_open(p);
 	wait_until(p, now_ms() + PROBE_DEADLINE_MS - PROBE_RETRY_MS);
-	late = now_ms() + PROBE_LATE_MS;
-	while (now_ms() < late && send_expected(p) > 0)
-		wait_until(p, now_ms() + PROBE_DEADLINE_MS);
+	for (late = now_ms() + PROBE_LATE_MS; awaits_answers(p) && now_ms() < late;)
+		(void)serve_events(p, QUIET_MS);
 	for (size_t i = 0; i < n; i++) {
 		if (v[i].arrived && v[i].result == PROBE_SILENT)
 			v[i].result = PROBE_HALF;

@@ -2,9 +2,9 @@
 /*
  * probe.h - ask the network: many connections at once, from and to many namespaces, in one process
  *
- * Every probe is sent at the same time, twice if the first is not answered, and has until the deadline. One that should be
- * answered is sent again after that, for a second and a half: a busy machine is late, and late is not denied. Nothing is taken
- * for an answer that did not go all the way:
+ * Every probe is sent at the same time, twice if the first is not answered, and has until the deadline. For one that should be
+ * answered, those two packets may take longer: a busy machine is late, and late is not denied. (Less than a second, after which
+ * the kernel would send a third.) Nothing is taken for an answer that did not go all the way:
  *	TCP	the connection is accepted and a byte of the server arrives
  *	UDP	the datagram comes back
  *	SCTP	INIT is answered by INIT ACK, both made here: a kernel without SCTP will do
@@ -21,7 +21,7 @@
 
 #define PROBE_RETRY_MS    60
 #define PROBE_DEADLINE_MS 150
-#define PROBE_LATE_MS     1500
+#define PROBE_LATE_MS     700 /* after the deadline */
 
 enum probe_result {
 	PROBE_SILENT,   /* denied: nothing came back, and the server saw nothing */
