@@ -22,14 +22,24 @@ static int uplink_name(const struct attachment *a, char ret[static IFNAMSIZ], st
 	return 0;
 }
 
-/* The gateway's end is up last of all: as long as it is down something may be missing, and doing it again is harmless. */
+/*
+ * From a new pair, both of whose ends are down, to a gateway. Its own end is up last of all: as long as that is down something may be
+ * missing, for another ADD is at it or was killed, and doing all of it again is harmless.
+ */
 static int finish(struct attachment *a, const char *port, const char *name, struct err *e)
 {
+	const struct veth_spec spec = {
+		.host_name = port,
+		.mtu = a->bridge.mtu,
+		.master = a->bridge.ifindex,
+		.alias = "cnida: gateway of a VLAN",
+	};
 	const struct port_vlans vlans = { .pvid = a->conf.vlan,
 		                          .drop_default = a->conf.vlans.drop_default };
 	_uninitialized_ struct nl_batch b;
 
 	nl_batch_init(&b);
+	link_connect_msg(&b, &spec);
 	link_set_vlans_msg(&b, link_index(&a->host, port), &vlans, false);
 	link_set_up_by_name_msg(&b, port, true);
 	link_set_up_by_name_msg(&b, name, true);
@@ -47,8 +57,6 @@ static int create(struct attachment *a, const char *port, const char *name, stru
 		.peer_mac = mac,
 		.peer_netns = own_ns,
 		.mtu = a->bridge.mtu,
-		.master = a->bridge.ifindex,
-		.alias = "cnida: gateway of a VLAN",
 	};
 	_uninitialized_ struct nl_batch b;
 	int r;
@@ -62,9 +70,8 @@ static int create(struct attachment *a, const char *port, const char *name, stru
 		return r;
 	nl_batch_init(&b);
 	link_add_veth_msg(&b, &spec);
-	link_connect_msg(&b, &spec);
 	r = nl_do(&a->host, &b, e);
-	if (r == -EEXIST && b.failed == 0) /* another ADD was faster */
+	if (r == -EEXIST) /* another ADD was faster */
 		return finish(a, port, name, e);
 	if (r == 0)
 		r = finish(a, port, name, e);

@@ -87,8 +87,8 @@ struct veth_spec {
 };
 /* link_add_veth_msg() - The pair in ONE message: names, MACs, MTU, one queue, namespace. Both ends are down. */
 void link_add_veth_msg(struct nl_batch *b, const struct veth_spec *spec);
-/* link_connect_msg() - The host end gets its alias and its bridge, and as a bridge port no IPv6 address. Bring it up
- * afterwards, with link_set_up_by_name_msg(). */
+/* link_connect_msg() - The host end, by its name, gets its alias and its bridge, and as a bridge port no IPv6 address. Bring
+ * it up afterwards, with link_set_up_by_name_msg(). */
 void link_connect_msg(struct nl_batch *b, const struct veth_spec *spec);
 
 /* link_up_msg() - Bring a link up. @arp_notify: also set net.ipv4.conf.<link>.arp_notify=1, in the same message. */

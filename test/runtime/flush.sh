@@ -12,42 +12,45 @@ set -u
 enter_node "jq iptables-nft" "$@"
 [ -e /opt/cni/bin/cnida ] || skip_all "no cnida in $CNI_BIN_DIR"
 
-limits='{"ingressRate": 80000000, "ingressBurst": 800000, "egressRate": 80000000, "egressBurst": 800000}'
-
 # ipam N - an IPAM of both families
 ipam()
 {
-	jq -cn --arg a "$net4" --arg b "$net6" --arg n "$1" '{ipam: {type: "host-local", ranges: [[{subnet: "\($a).\($n).0/24"}],
-		[{subnet: "\($b):0:0:\($n)::/64"}]], routes: [{dst: "0.0.0.0/0"}, {dst: "::/0"}]}}'
+	echo "\"ipam\": {\"type\": \"host-local\", \"ranges\": [[{\"subnet\": \"$net4.$1.0/24\"}], [{\"subnet\": \"$net6:0:0:$1::/64\"}]],
+		\"routes\": [{\"dst\": \"0.0.0.0/0\"}, {\"dst\": \"::/0\"}]}"
 }
+bridge="\"bridge\": \"cni7\", \"isGateway\": true, $(ipam 7)"
+masq='"ipMasq": true'
+spoof='"macspoofchk": true'
+apart='"ingressPolicy": "same-bridge"'
+limits='"ingressRate": 80000000, "ingressBurst": 800000, "egressRate": 80000000, "egressBurst": 800000'
 
 # keys NAME PORT - of a plugin, or of type cnida with one capability or with all
 keys()
 {
-	local bridge='{"bridge": "cni7", "isGateway": true}'
+	local ports="\"portMappings\": [{\"hostPort\": ${2:-}, \"containerPort\": 80, \"protocol\": \"tcp\"}]"
 	case $1 in
-	bridge) echo "$bridge {\"ipMasq\": true, \"macspoofchk\": true} $(ipam 7)" ;;
-	plain) echo "$bridge $(ipam 7)" ;;
-	masq) echo "$bridge {\"ipMasq\": true} $(ipam 7)" ;;
-	spoof) echo "$bridge {\"macspoofchk\": true} $(ipam 7)" ;;
-	ports) echo "$bridge $(ipam 7) {\"portMappings\": [{\"hostPort\": $2, \"containerPort\": 80, \"protocol\": \"tcp\"}]}" ;;
-	policy) echo "$bridge $(ipam 7) {\"ingressPolicy\": \"same-bridge\"}" ;;
-	limits) echo "$bridge $(ipam 7) $limits" ;;
-	all) echo "$(keys bridge) $(keys ports "$2") $(keys policy) $(keys limits)" ;;
-	portmap) echo "{\"runtimeConfig\": {\"portMappings\": [{\"hostPort\": $2, \"containerPort\": 80, \"protocol\": \"tcp\"}]}}" ;;
-	bandwidth) echo "$limits" ;;
-	firewall) echo '{"ingressPolicy": "same-bridge"}' ;;
-	ptp) echo "{\"ipMasq\": true} $(ipam 8)" ;;
+	bridge) echo "{$bridge, $masq, $spoof}" ;;
+	plain) echo "{$bridge}" ;;
+	masq) echo "{$bridge, $masq}" ;;
+	spoof) echo "{$bridge, $spoof}" ;;
+	ports) echo "{$bridge, $ports}" ;;
+	policy) echo "{$bridge, $apart}" ;;
+	limits) echo "{$bridge, $limits}" ;;
+	all) echo "{$bridge, $masq, $spoof, $ports, $apart, $limits}" ;;
+	portmap) echo "{\"runtimeConfig\": {$ports}}" ;;
+	bandwidth) echo "{$limits}" ;;
+	firewall) echo "{$apart}" ;;
+	ptp) echo "{$masq, $(ipam 8)}" ;;
 	esac
 }
 
-# plugin VERB POD TYPE KEYS [FILE] - run one; KEYS are objects, FILE holds the previous result
+# plugin VERB POD TYPE KEYS [FILE] - run one; FILE holds the previous result
 plugin()
 {
-	local netns=/run/netns/$2
+	local netns=/run/netns/$2 previous=''
 	[ -e "$netns" ] || netns=
-	jq -cn --arg type "$3" --argjson keys "$(jq -cs add <<< "$4")" --slurpfile prev "${5:-/dev/null}" \
-		'{cniVersion: "1.0.0", name: "flush", type: $type} + $keys + if $prev[0] then {prevResult: $prev[0]} else {} end' |
+	[ ! -s "${5:-}" ] || previous="{\"prevResult\": $(< "$5")}"
+	merge "{\"cniVersion\": \"1.0.0\", \"name\": \"flush\", \"type\": \"$3\"}" "$4" "$previous" |
 		env CNI_COMMAND="$1" CNI_CONTAINERID="$2" CNI_NETNS="$netns" CNI_IFNAME=eth0 CNI_PATH=/opt/cni/bin "/opt/cni/bin/$3"
 }
 

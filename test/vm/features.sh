@@ -15,20 +15,23 @@ dir=/opt/cni/bin
 subnet=$net4.9.0/24
 gateway=$net4.9.1
 
-# conf TYPE [KEYS] - a network with one pool, whatever the other keys say
+# conf TYPE [KEYS] - a network, with a gateway and one pool if the other keys do not say otherwise
 conf()
 {
-	jq -cn --arg t "$1" --arg s "$subnet" --argjson k "${2:-{\}}" '{cniVersion: "1.0.0", name: "features", type: $t,
-		bridge: "cni0", isGateway: true, hairpinMode: true, ipam: {type: "host-local", ranges: [[{subnet: $s}]],
-		routes: [{dst: "0.0.0.0/0"}]}} + $k'
+	local keys=${2:-}
+	[[ $keys == *'"isGateway"'* ]] || keys=$(merge "$keys" '{"isGateway": true}')
+	[[ $keys == *'"ipam"'* ]] || keys=$(merge "$keys" "{\"ipam\": {\"type\": \"host-local\", \"ranges\": [[{\"subnet\": \"$subnet\"}]],
+		\"routes\": [{\"dst\": \"0.0.0.0/0\"}]}}")
+	merge "{\"type\": \"$1\", \"cniVersion\": \"1.0.0\", \"name\": \"features\", \"bridge\": \"cni0\", \"hairpinMode\": true}" "$keys"
 }
 
 # verb VERB POD CONFIG - the result goes to ./POD.VERB
 verb()
 {
+	local type=${3#*'"type": "'}
 	env CNI_COMMAND="$1" CNI_CONTAINERID="$id_prefix$2" CNI_NETNS="/run/netns/$id_prefix$2" CNI_IFNAME=eth0 \
 		CNI_PATH=$dir CNI_ARGS="IgnoreUnknown=1;K8S_POD_NAMESPACE=x;K8S_POD_NAME=$2" \
-		"$dir/$(jq -r .type <<< "$3")" <<< "$3" > "$2.$1" 2> "$2.err"
+		"$dir/${type%%'"'*}" <<< "$3" > "$2.$1" 2> "$2.err"
 }
 
 declare -A config_of=()
@@ -40,7 +43,7 @@ attach()
 	verb ADD "$1" "$2" || not_ok "ADD of $1" success "$(cat "$1.ADD" "$1.err")"
 }
 
-check_pod() { verb CHECK "$1" "$(jq -c --slurpfile r "$1.ADD" '. + {prevResult: $r[0]}' <<< "${config_of[$1]}")" || { cat "$1.CHECK"; return 1; }; }
+check_pod() { verb CHECK "$1" "$(merge "${config_of[$1]}" "{\"prevResult\": $(< "$1.ADD")}")" || { cat "$1.CHECK"; return 1; }; }
 
 detach_all()
 {
@@ -53,8 +56,9 @@ detach_all()
 	config_of=()
 }
 
-address() { jq -r '.ips[0].address | split("/")[0]' "$1.ADD"; }
-port() { jq -r 'first(.interfaces[] | select((.sandbox // "") == "" and .name != "cni0" and (.name | startswith("cni0.") | not))).name' "$1.ADD"; }
+# Of a pod: its first address, and the name of its interface on the node.
+address() { grep -o -m 1 '"address": *"[^/]*' "$1.ADD" | head -n 1 | cut -d '"' -f 4; }
+port() { grep -o -E '"cni[0-9a-f]{11}"' "$1.ADD" | tr -d '"'; }
 
 # vlans LINK - "100 PVID Egress-Untagged,300", in order
 vlans()
@@ -93,11 +97,11 @@ vlan_of_a_pod()
 	done
 	bridge vlan del vid 200 dev "$(port c)"
 	fails "$type: CHECK of a pod whose VLAN is gone" check_pod c
-	# Somebody was killed between making the gateway's interface and its VLAN.
+	# Somebody was killed after making the gateway's interface, before its other end was a port.
 	ip link set cni0.100 down
 	for link in $(ip -j link show master cni0 | jq -r --argjson i "$(cat /sys/class/net/cni0.100/iflink)" \
 		'.[] | select(.ifindex == $i).ifname'); do
-		bridge vlan del vid 100 dev "$link"
+		ip link set "$link" down nomaster
 	done
 	attach d "$(conf "$type" '{"vlan": 100}')"
 	succeeds "$type: a gateway that was half made" reaches d "$gateway"
@@ -235,9 +239,9 @@ sctp_ports()
 {
 	local mode=$1
 
-	attach s "$(conf cnida "$(jq -cn --arg m "$mode" '{mode: $m, ipMasq: true, capabilities: {portMappings: true},
-		runtimeConfig: {portMappings: [{hostPort: 8132, containerPort: 80, protocol: "SCTP"}]}}')")"
-	attach t "$(conf cnida "$(jq -cn --arg m "$mode" '{mode: $m, ipMasq: true}')")"
+	attach s "$(conf cnida "{\"mode\": \"$mode\", \"ipMasq\": true, \"capabilities\": {\"portMappings\": true},
+		\"runtimeConfig\": {\"portMappings\": [{\"hostPort\": 8132, \"containerPort\": 80, \"protocol\": \"SCTP\"}]}}")"
+	attach t "$(conf cnida "{\"mode\": \"$mode\", \"ipMasq\": true}")"
 	serve s 80
 	wait_for 5 eval 'asks "" "$(address s)" 80 | grep -q "^s "'
 	equal "$mode: SCTP from the node to the pod" "s $gateway" "$(asks "" "$(address s)" 80)"
@@ -256,15 +260,13 @@ sctp_ports()
 # apply - b may reach a's SCTP port 80, nobody anything else of a
 apply()
 {
-	{
-		for pod in a b c; do
-			jq -cn --arg n $pod '{apiVersion: "v1", kind: "Pod", metadata: {namespace: "x", name: $n, labels: {app: $n}},
-				spec: {containers: [{name: "c"}]}, status: {phase: "Running"}}'
-		done
-		jq -cn '{apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy", metadata: {namespace: "x", name: "p"}, spec:
+	jq -cn '
+		(("a", "b", "c") | {apiVersion: "v1", kind: "Pod", metadata: {namespace: "x", name: ., labels: {app: .}},
+			spec: {containers: [{name: "c"}]}, status: {phase: "Running"}}),
+		{apiVersion: "networking.k8s.io/v1", kind: "NetworkPolicy", metadata: {namespace: "x", name: "p"}, spec:
 			{podSelector: {matchLabels: {app: "a"}}, ingress: [{from: [{podSelector: {matchLabels: {app: "b"}}}],
-			ports: [{port: 80, protocol: "SCTP"}]}]}}'
-	} | $dir/cnida policy apply - > apply.out 2>&1 || not_ok "apply" success "$(cat apply.out)"
+			ports: [{port: 80, protocol: "SCTP"}]}]}}' |
+		$dir/cnida policy apply - > apply.out 2>&1 || not_ok "apply" success "$(cat apply.out)"
 }
 
 sctp_policy()
@@ -274,8 +276,7 @@ sctp_policy()
 	# In force before the pods are.
 	apply
 	for pod in a b c; do
-		attach $pod "$(conf cnida "$(jq -cn --arg m "$mode" --arg b "$backend" \
-			'{mode: $m, ipMasq: true, policy: {backend: $b}}')")"
+		attach $pod "$(conf cnida "{\"mode\": \"$mode\", \"ipMasq\": true, \"policy\": {\"backend\": \"$backend\"}}")"
 	done
 	serve a 80
 	serve a 81
@@ -298,8 +299,8 @@ first_packets()
 {
 	local mode=$1 i lost='' keys
 
-	keys=$(jq -cn --arg m "$mode" --arg a "$net4" --arg b "$net6" '{mode: $m, isDefaultGateway: true, ipam: {type: "host-local",
-		ranges: [[{subnet: "\($a).9.0/24"}], [{subnet: "\($b):0:0:9::/64"}]]}}')
+	keys="{\"mode\": \"$mode\", \"isDefaultGateway\": true, \"ipam\": {\"type\": \"host-local\",
+		\"ranges\": [[{\"subnet\": \"$net4.9.0/24\"}], [{\"subnet\": \"$net6:0:0:9::/64\"}]]}}"
 	for i in 1 2 3 4 5 6; do
 		attach "f$i" "$(conf cnida "$keys")"
 		in_pod "${id_prefix}f$i" ping -c 1 -W 1 "$gateway" > /dev/null || lost+=" f$i-to-gateway"
