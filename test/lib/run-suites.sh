@@ -247,10 +247,10 @@ asked()
 	[ "${#wanted[@]}" -gt 0 ] && selected "$1" && [ -x "test/long/${1#long-}.sh" ]
 }
 
-# Two lanes: emulated machines in one (they give way, nice 10), in the other what is mostly waiting for the kernel to end links, and
-# what does not depend on when it happens. The rest counts what the whole machine has, and comes alone.
-with_time='long-kernels long-powercut'
-beside_it='long-crash long-fuzz long-verdicts long-policy'
+# Two lanes: in one emulated machines (they give way, nice 10) and what makes nothing in this kernel, in the other what is mostly
+# waiting for this kernel to end links, one after the other, for the soak counts what the whole machine has.
+emulated='long-kernels long-powercut long-fuzz'
+waiting='long-crash long-verdicts long-policy long-soak'
 
 # lane NAMES run|judge|both
 lane()
@@ -269,20 +269,20 @@ run_beside()
 	beside=''
 	trap end_lanes EXIT
 	trap 'exit 143' TERM
-	lane "$beside_it" run
+	lane "$waiting" run
 }
 
 alone=''
 for file in test/long/*.sh; do
 	name=long-$(basename "$file" .sh)
-	[[ " $with_time $beside_it " == *" $name "* ]] || alone+=" $name"
+	[[ " $emulated $waiting " == *" $name "* ]] || alone+=" $name"
 done
 run_beside &
 beside=$!
-lane "$with_time" both
+lane "$emulated" both
 wait "$beside"
 beside=''
-lane "$beside_it" judge
+lane "$waiting" judge
 lane "$alone" both
 
 echo "$passed passed, $failed failed, $skipped skipped"

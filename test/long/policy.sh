@@ -7,14 +7,14 @@
 # Random verdicts of the compiler against the oracle, flips of the policy under traffic, and all cases, those of hands and those that
 # were generated, with real packets, for both back ends and each family.
 #
-# FLIPS, VERDICTS	default 10,000 and 2,000,000 (verdicts.sh asks the programs 10,000,000 times)
+# FLIPS, VERDICTS	default 10,000 and 10,000,000
 # BACKENDS, FAMILIES	default "ebpf nftables" and "4 6 dual"
 set -u
 
 build=$(cd "${1:?usage: policy.sh BUILDDIR}" && pwd)
 cd "$(dirname "$0")/../.." || exit
 flips=${FLIPS:-10000}
-verdicts=${VERDICTS:-2000000}
+verdicts=${VERDICTS:-10000000}
 backends=${BACKENDS:-ebpf nftables}
 families=${FAMILIES:-4 6 dual}
 plugins=${CNI_BIN_DIR:-$build/bin}
