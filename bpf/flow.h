@@ -44,21 +44,23 @@ inline_always int flow_is_current(const struct packet *p, const struct flow *f,
 	       (p->key.proto != FLOW_FRAGMENT || f->generation == s->generation);
 }
 
+inline_always int flow_known_in(const struct packet *p, const struct scene *s, __u32 at,
+                                struct flow *f)
+{
+	int r = flow_find_in(&p->key, p->hash, at, f);
+
+	if (r <= 0 || flow_is_current(p, f, s))
+		return r;
+	flow_remove_in(&p->key, p->hash, at);
+	return 0;
+}
+
 /* flow_known() - The entry of the packet's connection: 1, 0 if there is none, -1 if it is being written */
 inline_always int flow_known(const struct packet *p, const struct scene *s, struct flow *f)
 {
-	__u32 at = p->hash;
-	int r = 0;
+	int r = flow_known_in(p, s, p->hash, f);
 
-#pragma clang loop unroll(disable)
-	for (int i = 0; i < 2 && !r; i++, at ^= FLOW_BESIDE) {
-		r = flow_find_in(&p->key, p->hash, at, f);
-		if (r > 0 && !flow_is_current(p, f, s)) {
-			flow_remove_in(&p->key, p->hash, at);
-			r = 0;
-		}
-	}
-	return r;
+	return r || constants.locks ? r : flow_known_in(p, s, p->hash ^ FLOW_BESIDE, f);
 }
 
 /* flow_state() - What does this entry mean for this packet? */
