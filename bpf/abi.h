@@ -33,7 +33,7 @@
 #include <linux/types.h>
 
 /* Part of the pin path: changes whenever a layout below, or what keeps writers of a map apart, does. */
-#define CNIDA_ABI      "3"
+#define CNIDA_ABI      "4"
 #define CNIDA_BPF_ROOT "/sys/fs/bpf/cnida"
 #define CNIDA_BPF_DIR  CNIDA_BPF_ROOT "/" CNIDA_ABI
 
@@ -193,7 +193,7 @@ struct flow_key {
 	64U /* was allowed, until the policy changed: nothing passes but what opens it anew */
 #define FLOW_SHAPED 128U /* never handed over directly: one end has ENDPOINT_SHAPED */
 
-/* Idle limits in ticks, which are 2^shift jiffies: about a second. */
+/* Idle limits in ticks, which are 2^shift jiffies: half a second to one. */
 struct times {
 	__u32 shift;
 	__u32 stream;   /* TCP, SCTP: 24 hours */

@@ -93,7 +93,7 @@ inline_always int from_pod_known(struct __sk_buff *skb, const struct packet *p, 
 			return through_host(skb, p);
 		f->flags &=
 			~FLOW_HOST; /* the same pair of ports, now without an address translated */
-		flow_store(&p->key, p->hash, f);
+		(void)flow_store_in(&p->key, p->hash, f);
 	}
 	if (!(switches & CONTROL_FASTPATH) || (f->flags & FLOW_SHAPED))
 		return PASS;
@@ -153,16 +153,9 @@ inline_always int classify(struct __sk_buff *skb, struct packet *p, struct scene
 	if (state == FLOW_DOUBTFUL) {
 		state = flow_settle(f, s, *ret_ok);
 		if (state == FLOW_REFUSED)
-			flow_store(&p->key, p->hash, f);
+			(void)flow_store_in(&p->key, p->hash, f);
 	}
 	return state;
-}
-
-/* A packet of a known connection took the slow path. */
-inline_always void flow_keep(struct packet *p, struct flow *f)
-{
-	f->seen = flow_tick();
-	(void)flow_remember(p, f, 1);
 }
 
 /* ---- from_pod ---- */
@@ -512,7 +505,7 @@ int to_pod(struct __sk_buff *skb)
 	found = flow_peek(&p.key, p.hash, &f);
 	if (found == PEEK_FOUND && to_pod_fits(skb, &p, &f, c)) {
 		if (came_now_through_host(skb, &p, &f, c->flags))
-			flow_store(&p.key, p.hash, &f);
+			(void)flow_store_in(&p.key, p.hash, &f);
 		return pass_judged(skb);
 	}
 	if (found != PEEK_NONE)

@@ -44,23 +44,26 @@ inline_always int flow_is_current(const struct packet *p, const struct flow *f,
 	       (p->key.proto != FLOW_FRAGMENT || f->generation == s->generation);
 }
 
-inline_always int flow_known_in(const struct packet *p, const struct scene *s, __u32 at,
+inline_always int flow_known_in(const struct packet *p, const struct scene *s, __u32 hash,
                                 struct flow *f)
 {
-	int r = flow_find_in(&p->key, p->hash, at, f);
+	int r = flow_find_in(&p->key, hash, f);
 
 	if (r <= 0 || flow_is_current(p, f, s))
 		return r;
-	flow_remove_in(&p->key, p->hash, at);
+	flow_remove_in(&p->key, hash);
 	return 0;
 }
 
-/* flow_known() - The entry of the packet's connection: 1, 0 if there is none, -1 if it is being written */
+/* flow_known() - flow_find() for the packet's connection, past what a former owner of an address left */
 inline_always int flow_known(const struct packet *p, const struct scene *s, struct flow *f)
 {
-	int r = flow_known_in(p, s, p->hash, f);
+	int other, r = flow_known_in(p, s, p->hash, f);
 
-	return r || constants.locks ? r : flow_known_in(p, s, p->hash ^ FLOW_BESIDE, f);
+	if (r > 0 || constants.locks)
+		return r;
+	other = flow_known_in(p, s, p->hash ^ FLOW_BESIDE, f);
+	return other ? other : r;
 }
 
 /* flow_state() - What does this entry mean for this packet? */
@@ -135,14 +138,13 @@ static __attribute__((noinline)) void flow_remember_fragment(struct packet *p, c
 	w[5] = id;
 }
 
-/* Of the packet's connection: 1, 0 if nobody would know it again. */
-inline_always int flow_remember(struct packet *p, const struct flow *f, int may_open)
+/* flow_keep() - A packet of a known connection took the slow path: its entry is as *f now. */
+inline_always void flow_keep(struct packet *p, struct flow *f)
 {
-	int r = may_open ? flow_store(&p->key, p->hash, f) : 1;
-
+	f->seen = flow_tick();
+	(void)flow_store_in(&p->key, p->hash, f);
 	if (p->flags & PACKET_FIRST)
 		flow_remember_fragment(p, f);
-	return r;
 }
 
 /*
@@ -159,7 +161,9 @@ inline_always int flow_open(struct packet *p, const struct scene *s, __u32 flags
 	f->flags = flags | p->from;
 	flow_set_side(src, &s->src);
 	flow_set_side(dst, &s->dst);
-	return flow_remember(p, f, flow_may_open(p));
+	if (p->flags & PACKET_FIRST)
+		flow_remember_fragment(p, f);
+	return flow_may_open(p) ? flow_store(&p->key, p->hash, f) : 1;
 }
 
 #endif

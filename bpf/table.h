@@ -149,12 +149,6 @@ inline_always __u32 flow_read(const struct flow_bucket *b, const struct flow_key
 	return way;
 }
 
-/* What flow_writes() says. */
-inline_always __u64 flow_writing(__u32 hash, __u32 way)
-{
-	return (__u64)hash << 32 | (way + 1);
-}
-
 /*
  * Does what was found at @way, or not found (FLOW_WAYS), hold although somebody has the bucket? @writes was read after it: who had
  * said nothing then had changed nothing either. (A hash of 0 counts as being written then: the safe side.)
@@ -164,13 +158,17 @@ inline_always int flow_holds(__u64 writes, __u32 hash, __u32 way)
 	return way == FLOW_WAYS ? writes >> 32 != hash : (__u32)writes != way + 1;
 }
 
-/*
- * flow_find_in() - Copy an entry of bucket @at, @hash's or the one beside: 1, 0 if there is none that was seen lately, -1 if it
- * is being written
- */
-verified_once int flow_find_in(const struct flow_key *k, __u32 hash, __u32 at, struct flow *ret)
+inline_always int flow_is_alive(const struct flow_key *k, __u32 way, const struct flow *f)
 {
-	struct flow_bucket *b = flow_bucket(at);
+	return way != FLOW_WAYS && flow_tick() - f->seen <= flow_idle(k->proto);
+}
+
+/* ---- in one of the two buckets that a key can be in: @hash is the key's, or that ^ FLOW_BESIDE, whose tag is the same ---- */
+
+/* flow_find_in() - Copy an entry: 1, 0 if there is none that was seen lately, -1 if it is being written */
+verified_once int flow_find_in(const struct flow_key *k, __u32 hash, struct flow *ret)
+{
+	struct flow_bucket *b = flow_bucket(hash);
 	__u32 way;
 
 	if (!k || !ret || !b)
@@ -179,7 +177,7 @@ verified_once int flow_find_in(const struct flow_key *k, __u32 hash, __u32 at, s
 		bpf_spin_lock(&b->lock);
 		way = flow_read(b, k, hash, ret);
 		bpf_spin_unlock(&b->lock);
-		return way != FLOW_WAYS;
+		return flow_is_alive(k, way, ret);
 	}
 #pragma clang loop unroll(disable)
 	for (__u32 i = 0; i < FLOW_TRIES; i++) {
@@ -194,20 +192,10 @@ verified_once int flow_find_in(const struct flow_key *k, __u32 hash, __u32 at, s
 		if (*(volatile __u32 *)&b->sequence != sequence)
 			continue;
 		if (!(sequence & 1) || flow_holds(writes, hash, way))
-			return way != FLOW_WAYS && flow_tick() - ret->seen <= flow_idle(k->proto);
+			return flow_is_alive(k, way, ret);
 	}
 	return -1;
 }
-
-/* flow_find() - Likewise, in both buckets. */
-inline_always int flow_find(const struct flow_key *k, __u32 hash, struct flow *ret)
-{
-	int r = flow_find_in(k, hash, hash, ret);
-
-	return r || constants.locks ? r : flow_find_in(k, hash, hash ^ FLOW_BESIDE, ret);
-}
-
-/* ---- with the bucket to oneself ---- */
 
 inline_always int flow_lock(struct flow_bucket *b)
 {
@@ -230,7 +218,7 @@ inline_always int flow_lock(struct flow_bucket *b)
 /* Said before anything changes there, see flow_holds(). */
 inline_always void flow_writes(struct flow_bucket *b, __u32 hash, __u32 way)
 {
-	*(volatile __u64 *)&b->writes = flow_writing(hash, way);
+	*(volatile __u64 *)&b->writes = (__u64)hash << 32 | (way + 1);
 	compiler_barrier();
 }
 
@@ -312,10 +300,10 @@ inline_always void flow_write(struct flow_bucket *b, const struct flow_key *k, _
 	flow_copy(&b->slot[way].flow, f);
 }
 
-verified_once int flow_store_in(const struct flow_key *k, __u32 hash, __u32 at,
-                                const struct flow *f)
+/* flow_store_in() - Write an entry, in place of the one that is there: 1, 0 if that cannot be done now. */
+verified_once int flow_store_in(const struct flow_key *k, __u32 hash, const struct flow *f)
 {
-	struct flow_bucket *b = flow_bucket(at);
+	struct flow_bucket *b = flow_bucket(hash);
 	__u32 way, now = flow_tick();
 
 	if (!k || !f || !b || !flow_lock(b))
@@ -333,16 +321,10 @@ verified_once int flow_store_in(const struct flow_key *k, __u32 hash, __u32 at,
 	return 1;
 }
 
-/* flow_store() - Write an entry, in place of the one that is there: 1, 0 if that cannot be done now. */
-inline_always int flow_store(const struct flow_key *k, __u32 hash, const struct flow *f)
+/* flow_remove_in() - Forget an entry, if that can be done now. */
+verified_once int flow_remove_in(const struct flow_key *k, __u32 hash)
 {
-	return flow_store_in(k, hash, hash, f) || flow_store_in(k, hash, hash ^ FLOW_BESIDE, f);
-}
-
-/* flow_remove_in() - Forget an entry of bucket @at, if that can be done now. */
-verified_once int flow_remove_in(const struct flow_key *k, __u32 hash, __u32 at)
-{
-	struct flow_bucket *b = flow_bucket(at);
+	struct flow_bucket *b = flow_bucket(hash);
 	__u32 way;
 
 	if (!k || !b || !flow_lock(b))
@@ -354,6 +336,28 @@ verified_once int flow_remove_in(const struct flow_key *k, __u32 hash, __u32 at)
 	}
 	flow_unlock(b);
 	return 1;
+}
+
+/* ---- in both ---- */
+
+/* flow_find() - As flow_find_in(). What lies beside counts also while somebody writes the entry into its own bucket. */
+inline_always int flow_find(const struct flow_key *k, __u32 hash, struct flow *ret)
+{
+	int other, r = flow_find_in(k, hash, ret);
+
+	if (r > 0 || constants.locks)
+		return r;
+	other = flow_find_in(k, hash ^ FLOW_BESIDE, ret);
+	return other ? other : r;
+}
+
+/*
+ * flow_store() - Remember something new: 1, 0 if both buckets are held up. What is there already is only brought up to date in its own
+ * bucket, by flow_store_in(): the next packet does that too, and a second copy would take another entry's place.
+ */
+inline_always int flow_store(const struct flow_key *k, __u32 hash, const struct flow *f)
+{
+	return flow_store_in(k, hash, f) || flow_store_in(k, hash ^ FLOW_BESIDE, f);
 }
 
 #endif

@@ -87,6 +87,82 @@ Test(table, locks)
 	}
 }
 
+/* ---- silence -------------------------------------------------------------------------------- */
+
+/* Every entry was seen some ticks earlier: half a second to one each, it depends on the kernel's clock. */
+static void let_pass(const struct lab *lab, uint32_t ticks)
+{
+	for (uint32_t i = 0; i < 2; i++) {
+		struct flow_bucket b;
+
+		cr_assert(sys_map_lookup(lab->d.flow, &i, &b) == 0);
+		for (size_t k = 0; k < FLOW_WAYS; k++)
+			b.seen[k] -= ticks;
+		cr_assert(sys_map_update(lab->d.flow, &i, &b, BPF_ANY) == 0);
+	}
+}
+
+static const struct {
+	uint8_t proto, asks, answers; /* ICMP types */
+	uint32_t known, forgotten;    /* ticks of silence */
+} silences[] = {
+	{ UDP, 0, 0, 150, 400 },
+	{ ICMP, 8, 0, 45, 150 },
+	{ TCP, 0, 0, 80000, 200000 },
+};
+
+static void forgets_who_is_silent(bool locks)
+{
+	static const struct lab_rule all[] = { { 2, A, 0, 0, 65535 } };
+	static const struct lab_policy from_a = {
+		.rules = all, .n = 1, .ingress = { [B] = 2 }, .egress = { [B] = CLOSED }
+	};
+	struct loader_conf conf = LOADER_DEFAULTS;
+	struct lab lab;
+
+	conf.max_flows = 2 * FLOW_WAYS;
+	conf.locks = locks;
+	lab_open_sized(&lab, &conf);
+	lab_apply(&lab, &from_a);
+	for (size_t i = 0; i < 2 * ARRAY_SIZE(silences); i++) {
+		const size_t row = i / 2;
+		const bool v6 = i % 2;
+		const struct spec request = { .from = A,
+			                      .to = B,
+			                      .proto = silences[row].proto,
+			                      .sport = 9,
+			                      .dport = 80,
+			                      .tcp = SYN,
+			                      .icmp = silences[row].asks },
+				  reply = { .from = B,
+			                    .to = A,
+			                    .proto = silences[row].proto,
+			                    .sport = row == 1 ? 9 : 80,
+			                    .dport = 9,
+			                    .tcp = ACK,
+			                    .icmp = silences[row].answers };
+
+		lab_expect(lab_sends(&lab, &reply, v6), DROPPED, "row %zu, v6 %d, to nothing", row,
+		           v6);
+		lab_expect(lab_sends(&lab, &request, v6), HANDED_OVER, "row %zu, v6 %d", row, v6);
+		let_pass(&lab, silences[row].known);
+		lab_expect(lab_sends(&lab, &reply, v6), HANDED_OVER, "row %zu, v6 %d, seen lately",
+		           row, v6);
+		let_pass(&lab, silences[row].forgotten);
+		lab_expect(lab_sends(&lab, &reply, v6), DROPPED, "row %zu, v6 %d, silent", row, v6);
+	}
+}
+
+Test(table, forgets_who_is_silent)
+{
+	forgets_who_is_silent(false);
+}
+
+Test(table, forgets_who_is_silent_with_locks)
+{
+	forgets_who_is_silent(true);
+}
+
 /* ---- at the same time ---------------------------------------------------------------------- */
 
 struct sender {
@@ -210,9 +286,7 @@ static void stop_writer(const struct lab *lab, uint32_t hash, enum stopped stopp
 	}
 }
 
-#define SECOND 0 /* in place of a port: of another connection in the same bucket */
-
-/* Packets between A and B; the connection is from port 9. */
+/* Packets between A and B. Each finds its own bucket as the row says, and nothing about the one beside but what lies there. */
 struct stopped_row {
 	enum stopped stopped;
 	enum who from;
@@ -226,10 +300,11 @@ static const struct stopped_row while_it_holds[] = {
 	{ NO_ONE, A, 9, 80, SYN, HANDED_OVER, "request" },
 	{ NEAR_IT, A, 9, 80, ACK, HANDED_OVER, "data beside" },
 	{ NEAR_IT, B, 9, 80, SYN | ACK, HANDED_OVER, "reply beside" },
-	{ NEAR_IT, B, SECOND, 80, SYN | ACK, DROPPED, "reply to nothing" },
-	{ NEAR_IT, A, SECOND, 80, SYN, HANDED_OVER, "second request" },
-	{ NEAR_IT, B, SECOND, 80, SYN | ACK, HANDED_OVER, "reply to the second" },
-	{ NO_ONE, B, SECOND, 80, ACK, HANDED_OVER, "reply to the second, later" },
+	{ NEAR_IT, B, 12, 80, SYN | ACK, DROPPED, "reply to nothing" },
+	{ NEAR_IT, A, 12, 80, SYN, HANDED_OVER, "second request" },
+	{ NEAR_IT, B, 12, 80, SYN | ACK, HANDED_OVER, "reply to the second" },
+	{ AT_IT, B, 12, 80, ACK, HANDED_OVER, "reply to the second, its own bucket being written" },
+	{ NO_ONE, B, 12, 80, ACK, HANDED_OVER, "reply to the second, later" },
 	{ NEAR_IT, A, 9, 81, SYN, DROPPED, "forbidden" },
 	{ AT_IT, A, 9, 80, ACK, HANDED_OVER, "data, being written" },
 	{ AT_IT, A, 9, 81, SYN, DROPPED, "forbidden, being written" },
@@ -241,40 +316,36 @@ static const struct stopped_row while_it_holds[] = {
 	{ IN_BOTH, A, 11, 80, SYN, DROPPED, "nowhere to remember it" },
 	{ NO_ONE, B, 11, 80, SYN | ACK, DROPPED, "reply to what was not remembered" },
 };
+static const struct stopped_row when_replaced[] = {
+	{ NEAR_IT, A, 9, 80, ACK, HANDED_OVER, "data, judged anew" },
+	{ NEAR_IT, B, 9, 80, ACK, HANDED_OVER, "reply, judged anew" },
+};
 static const struct stopped_row when_revoked[] = {
 	{ NEAR_IT, A, 9, 80, ACK, DROPPED, "revoked data" },
 	{ NEAR_IT, B, 9, 80, ACK, DROPPED, "revoked reply" },
-	{ NO_ONE, A, SECOND, 80, ACK, DROPPED, "revoked data of the second" },
-	{ NO_ONE, B, SECOND, 80, ACK, DROPPED, "revoked reply of the second" },
+	{ NO_ONE, A, 12, 80, ACK, DROPPED, "revoked data of the second" },
+	{ NO_ONE, B, 12, 80, ACK, DROPPED, "revoked reply of the second" },
 };
 static const struct stopped_row when_allowed_again[] = {
 	{ NO_ONE, A, 9, 80, SYN, HANDED_OVER, "request again" },
 	{ NO_ONE, B, 9, 80, SYN | ACK, HANDED_OVER, "reply again" },
 };
 
-struct stopping {
-	struct lab lab;
-	uint8_t proto;
-	bool v6;
-	uint32_t hash;
-	uint16_t second;
-};
-
-static void send_rows(const struct stopping *s, const struct stopped_row *rows, size_t n)
+static void send_rows(const struct lab *lab, uint8_t proto, bool v6, const struct stopped_row *rows,
+                      size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct stopped_row *r = &rows[i];
-		const uint16_t a_port = r->a_port == SECOND ? s->second : r->a_port;
 		const struct spec spec = { .from = r->from,
 			                   .to = r->from == A ? B : A,
-			                   .proto = s->proto,
-			                   .sport = r->from == A ? a_port : r->b_port,
-			                   .dport = r->from == A ? r->b_port : a_port,
+			                   .proto = proto,
+			                   .sport = r->from == A ? r->a_port : r->b_port,
+			                   .dport = r->from == A ? r->b_port : r->a_port,
 			                   .tcp = r->tcp };
 
-		stop_writer(&s->lab, s->hash, r->stopped);
-		lab_expect(lab_sends(&s->lab, &spec, s->v6), r->want, "%s, proto %d, v6 %d",
-		           r->what, s->proto, s->v6);
+		stop_writer(lab, hash_of(lab, proto, r->a_port, r->b_port, v6), r->stopped);
+		lab_expect(lab_sends(lab, &spec, v6), r->want, "%s, proto %d, v6 %d", r->what,
+		           proto, v6);
 	}
 }
 
@@ -284,24 +355,26 @@ Test(table, writer_that_does_not_go_on)
 	static const struct lab_policy nothing = { .ingress = { [B] = CLOSED },
 		                                   .egress = { [B] = CLOSED } };
 	struct loader_conf conf = LOADER_DEFAULTS;
-	struct stopping s;
+	struct lab lab;
 
 	conf.max_flows = 2 * FLOW_WAYS;
-	lab_open_sized(&s.lab, &conf);
+	lab_open_sized(&lab, &conf);
 	for (int i = 0; i < 4; i++) {
-		s.proto = i & 2 ? TCP : UDP;
-		s.v6 = i & 1;
-		s.hash = hash_of(&s.lab, s.proto, 9, 80, s.v6);
-		for (s.second = 12; (hash_of(&s.lab, s.proto, s.second, 80, s.v6) ^ s.hash) & 1;)
-			s.second++;
+		const uint8_t proto = i & 2 ? TCP : UDP;
+		const bool v6 = i & 1;
 
-		lab_forget_flows(&s.lab);
-		lab_apply(&s.lab, &strict);
-		send_rows(&s, while_it_holds, ARRAY_SIZE(while_it_holds));
-		lab_apply(&s.lab, &nothing);
-		send_rows(&s, when_revoked, ARRAY_SIZE(when_revoked));
-		lab_apply(&s.lab, &strict);
-		send_rows(&s, when_allowed_again, ARRAY_SIZE(when_allowed_again));
+		lab_forget_flows(&lab);
+		lab_apply(&lab, &strict);
+		send_rows(&lab, proto, v6, while_it_holds, ARRAY_SIZE(while_it_holds));
+		lab_apply(&lab, &strict);
+		send_rows(&lab, proto, v6, when_replaced, ARRAY_SIZE(when_replaced));
+		lab_apply(&lab, &nothing);
+		send_rows(&lab, proto, v6, when_revoked, ARRAY_SIZE(when_revoked));
+		/* The first, and the second in both buckets. */
+		cr_expect(lab_flows(&lab) == 3, "proto %d, v6 %d: expected 3 entries, found %zu",
+		          proto, v6, lab_flows(&lab));
+		lab_apply(&lab, &strict);
+		send_rows(&lab, proto, v6, when_allowed_again, ARRAY_SIZE(when_allowed_again));
 	}
 }
 

@@ -248,7 +248,8 @@ asked()
 }
 
 # Two lanes: in one emulated machines (they give way, nice 10) and what makes nothing in this kernel, in the other what is mostly
-# waiting for this kernel to end links, one after the other, for the soak counts what the whole machine has.
+# waiting for this kernel to end links, one after the other, for the soak counts what the whole machine has. A suite that is in
+# neither comes alone, behind them.
 emulated='long-kernels long-powercut long-fuzz'
 waiting='long-crash long-verdicts long-policy long-soak'
 

@@ -28,7 +28,7 @@ conf()
 # verb VERB POD CONFIG - the result goes to ./POD.VERB
 verb()
 {
-	local type=${3#*'"type": "'}
+	local type=${3#*'"type": "'} # conf() puts the plugin's before any other, such as that of ipam
 	env CNI_COMMAND="$1" CNI_CONTAINERID="$id_prefix$2" CNI_NETNS="/run/netns/$id_prefix$2" CNI_IFNAME=eth0 \
 		CNI_PATH=$dir CNI_ARGS="IgnoreUnknown=1;K8S_POD_NAMESPACE=x;K8S_POD_NAME=$2" \
 		"$dir/${type%%'"'*}" <<< "$3" > "$2.$1" 2> "$2.err"
@@ -57,7 +57,7 @@ detach_all()
 }
 
 # Of a pod: its first address, and the name of its interface on the node.
-address() { grep -o -m 1 '"address": *"[^/]*' "$1.ADD" | head -n 1 | cut -d '"' -f 4; }
+address() { grep -o '"address": *"[^/]*' "$1.ADD" | head -n 1 | cut -d '"' -f 4; }
 port() { grep -o -E '"cni[0-9a-f]{11}"' "$1.ADD" | tr -d '"'; }
 
 # vlans LINK - "100 PVID Egress-Untagged,300", in order
