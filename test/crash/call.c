@@ -9,10 +9,12 @@
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <unistd.h>
 
 enum shape {
-	NUMBERS, /* first two arguments */
-	PATH0,   /* the path is argument 0 */
+	NUMBERS,    /* first two arguments */
+	DESCRIPTOR, /* and of what */
+	PATH0,      /* the path is argument 0 */
 	PATH1,
 	PATH3,
 	BYTES,   /* descriptor, bytes, length */
@@ -62,25 +64,25 @@ static const struct known {
 	CALL(statx, PATH1),
 	CALL(fstat, NUMBERS),
 	CALL(fstatfs, NUMBERS),
-	CALL(read, NUMBERS),
-	CALL(readv, NUMBERS),
-	CALL(pread64, NUMBERS),
+	CALL(read, DESCRIPTOR),
+	CALL(readv, DESCRIPTOR),
+	CALL(pread64, DESCRIPTOR),
 	CALL(write, BYTES),
-	CALL(writev, NUMBERS),
+	CALL(writev, DESCRIPTOR),
 	CALL(pwrite64, BYTES),
 	CALL(ftruncate, NUMBERS),
 	CALL(fallocate, NUMBERS),
-	CALL(fsync, NUMBERS),
-	CALL(fdatasync, NUMBERS),
+	CALL(fsync, DESCRIPTOR),
+	CALL(fdatasync, DESCRIPTOR),
 	CALL(syncfs, NUMBERS),
-	CALL(close, NUMBERS),
+	CALL(close, DESCRIPTOR),
 	CALL(fcntl, NUMBERS),
-	CALL(flock, NUMBERS),
+	CALL(flock, DESCRIPTOR),
 	CALL(fchmod, NUMBERS),
 	CALL(fchown, NUMBERS),
 	CALL(lseek, NUMBERS),
 	CALL(ioctl, COMMAND),
-	CALL(getdents64, NUMBERS),
+	CALL(getdents64, DESCRIPTOR),
 	CALL(utimensat, NUMBERS),
 	CALL(mmap, NUMBERS),
 	CALL(munmap, NUMBERS),
@@ -160,6 +162,19 @@ static bool netlink_at(int pid, unsigned long addr, size_t len, char *ret, size_
 	return true;
 }
 
+/* What a descriptor is of: a path, or "socket:[1234]" without the number, which is another one each time. */
+static void target_of(int pid, unsigned long fd, char ret[static 80])
+{
+	char link[48];
+	ssize_t n;
+
+	snprintf(link, sizeof(link), "/proc/%d/fd/%lu", pid, fd);
+	n = readlink(link, ret, 79);
+	ret[n > 0 ? n : 0] = '\0';
+	if (ret[0] != '/')
+		ret[strcspn(ret, ":")] = '\0';
+}
+
 void call_describe(int pid, unsigned long nr, const unsigned long args[static 6], char *ret,
                    size_t size)
 {
@@ -192,6 +207,11 @@ void call_describe(int pid, unsigned long nr, const unsigned long args[static 6]
 		break;
 	case COMMAND:
 		snprintf(ret, size, "%s(%ld, 0x%lx)", k->name, (long)args[0], args[1]);
+		break;
+	case DESCRIPTOR:
+		target_of(pid, args[0], text);
+		snprintf(ret, size, "%s(%ld, %ld) of %s", k->name, (long)args[0], (long)args[1],
+		         text[0] ? text : "nothing");
 		break;
 	case NUMBERS:
 		snprintf(ret, size, "%s(%ld, %ld)", k->name, (long)args[0], (long)args[1]);

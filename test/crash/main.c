@@ -123,6 +123,7 @@ static bool one_case(struct worker *w)
 
 	w->bad = false;
 	memset(&w->run, 0, sizeof(w->run));
+	room_await();
 	w->scenario->prepare(w);
 	worker_run(w);
 	hit = w->run.hit;
@@ -402,6 +403,7 @@ int main(int argc, char **argv)
 	             0);
 	if (tally == MAP_FAILED)
 		return 2;
+	room_open();
 	n = plan(slices, sizeof(slices) / sizeof(slices[0]));
 	if (!n)
 		usage();
