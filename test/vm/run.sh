@@ -89,10 +89,11 @@ boot()
 	# timer of known speed. That it gets no processor for a while is no fault of its own.
 	local clock="clocksource=hpet tsc=unstable nowatchdog rcupdate.rcu_cpu_stall_suppress=1"
 
+	# qemu64: with all that the emulation can do ("max") the guest walks five levels of page tables, and boots in 9.1 s instead of 6.8.
 	# --foreground: whoever stops our process group stops the machine too.
 	# nice: what runs beside may have short deadlines (the crash matrix: 5 s a command); the suites in here have long ones.
 	timeout --foreground --kill-after=5 "${VM_TIMEOUT:-300}" nice -n 10 qemu-system-x86_64 -machine q35 -accel tcg,thread=multi \
-		-cpu max -smp "${VM_CPUS:-2}" -m "$memory" -numa node,memdev=memory \
+		-cpu qemu64 -smp "${VM_CPUS:-2}" -m "$memory" -numa node,memdev=memory \
 		-object "memory-backend-memfd,id=memory,size=${memory}M,share=on" \
 		-nodefaults -no-user-config -no-reboot -display none \
 		-serial file:console -serial stdio -serial file:status -chardev socket,id=root,path=socket \
