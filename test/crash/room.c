@@ -9,7 +9,8 @@
 #include "test/crash/crash.h"
 
 #include <fcntl.h>
-#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,24 +21,28 @@
 static int entries_fd = -1;
 static unsigned long limit;
 
-void room_open(void)
-{
-	FILE *f = fopen(LIMIT, "re");
-
-	if (f && fscanf(f, "%lu", &limit) == 1)
-		entries_fd = open(ENTRIES, O_RDONLY | O_CLOEXEC);
-	if (f)
-		(void)fclose(f);
-}
-
-static unsigned long entries(void)
+/* The number that the file, or its second line, begins with; 0 if there is none. */
+static unsigned long number_in(int fd, bool second_line, int base)
 {
 	char text[1024];
-	ssize_t n = pread(entries_fd, text, sizeof(text) - 1, 0);
-	unsigned long ret = 0;
+	const ssize_t n = pread(fd, text, sizeof(text) - 1, 0);
+	const char *line = text;
 
 	text[n > 0 ? n : 0] = '\0';
-	return sscanf(text, "%*[^\n] %lx", &ret) == 1 ? ret : 0;
+	if (second_line)
+		line = strchr(text, '\n');
+	return line ? strtoul(line, NULL, base) : 0;
+}
+
+void room_open(void)
+{
+	const int fd = open(LIMIT, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return;
+	limit = number_in(fd, false, 10);
+	(void)close(fd);
+	entries_fd = open(ENTRIES, O_RDONLY | O_CLOEXEC);
 }
 
 void room_await(void)
@@ -45,7 +50,8 @@ void room_await(void)
 	const struct timespec pause = { .tv_nsec = 20000000 };
 	int i = 0;
 
-	while (entries_fd >= 0 && entries() > limit / 2 && i++ < PATIENCE_S * 50)
+	while (entries_fd >= 0 && number_in(entries_fd, true, 16) > limit / 2 &&
+	       i++ < PATIENCE_S * 50)
 		(void)nanosleep(&pause, NULL);
 	/* It is not this program that fills the table. */
 	if (i > PATIENCE_S * 50)
