@@ -486,19 +486,22 @@ endif
 
 # ---- trying it out -------------------------------------------------------------------------------
 
+# Unless it was said how many.
+JOBS = $(if $(filter -j% --jobserver%,$(MAKEFLAGS)),,-j$(shell nproc))
+
 # The suites of `make check`: plain and sanitized builds of the C programs, then the scripts. One
 # line "N passed, N failed, N skipped" closes the run.
 check: | $(O)/.deps-check
-	@$(MAKE) --no-print-directory WERROR=1 all tests
-	@$(MAKE) --no-print-directory WERROR=1 SAN=1 all tests
+	@$(MAKE) $(JOBS) --no-print-directory WERROR=1 all tests
+	@$(MAKE) $(JOBS) --no-print-directory WERROR=1 SAN=1 all tests
 	@SUITE_TIMEOUT=$(SUITE_TIMEOUT) test/lib/run-suites.sh $(O)
 
 # What takes minutes each: test/long/NAME.sh, all or those that LONG names.
 LONG ?= $(sort $(patsubst test/long/%.sh,%,$(wildcard test/long/*.sh)))
 check-long: | $(O)/.deps-check
 	@test/lib/deps.sh long
-	@$(MAKE) --no-print-directory WERROR=1 all tests
-	@$(MAKE) --no-print-directory WERROR=1 SAN=1 all tests
+	@$(MAKE) $(JOBS) --no-print-directory WERROR=1 all tests
+	@$(MAKE) $(JOBS) --no-print-directory WERROR=1 SAN=1 all tests
 	@SUITE_TIMEOUT=3600 test/lib/run-suites.sh $(O) $(LONG:%=long-%)
 
 lint: export LINT_CPPFLAGS := $(CPPFLAGS_ALL)
@@ -510,7 +513,8 @@ format: | $(O)/.deps-lint
 	clang-format -i $$(find plugin ipam bpf test -name '*.[ch]')
 
 ifneq ($(wildcard test/lib/demo.sh),)
-demo: all | $(O)/.deps-check
+demo: | $(O)/.deps-check
+	@$(MAKE) $(JOBS) --no-print-directory all
 	@test/lib/node test/lib/demo.sh $(O)/bin
 endif
 

@@ -87,11 +87,6 @@ void expect_probe(struct worker *w, enum pod_name to, unsigned int a, unsigned i
 /* expect_answer() - A good answer to a fault that was no kill: a result, or one error. */
 void expect_answer(struct worker *w, const char *verb);
 
-/* room_open() - Before there are workers, and outside of their namespaces: only the first has these files. */
-void room_open(void);
-/* room_await() - Until half of the machine's table of IPv6 neighbours is free; if that does not come, never again. */
-void room_await(void);
-
 bool was_killed(const struct worker *w);
 
 /* The first ADD after a boot (first.c): thousands of calls, a boot each. */

@@ -185,6 +185,7 @@ static void run_slice(const struct slice *s)
 	unsigned int mine = 0;
 
 	w = (struct worker) { .scenario = s->scenario, .tally = tally };
+	room_await();
 	node_open(&w.node, opt.plugins, s->mode);
 	s->scenario->begin(&w);
 	if (w.bad) {
@@ -226,6 +227,7 @@ static unsigned int calls_of(const struct scenario *sc, enum node_mode mode)
 		static struct worker w;
 
 		w = (struct worker) { .scenario = sc, .tally = tally };
+		room_await();
 		node_open(&w.node, opt.plugins, mode);
 		sc->begin(&w);
 		if (!w.bad)

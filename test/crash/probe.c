@@ -109,7 +109,9 @@ unsigned int probe(struct node *n, enum pod_name to)
 {
 	const unsigned int all = PROBE_BOTH(PROBE_ALWAYS);
 	const struct node_pod *p = &n->pods[to];
-	const long start = now_ms();
+	const long begin = now_ms();
+	long start = begin;
+	unsigned long refused = room_refused();
 	struct pollfd wait = { .fd = p->rx[PROBE_ALWAYS], .events = POLLIN };
 	unsigned int seen = 0;
 	cpu_set_t before;
@@ -127,6 +129,10 @@ unsigned int probe(struct node *n, enum pod_name to)
 			(void)poll(&wait, 1, (int)left);
 			seen |= receive(n, p);
 			left = PROBE_AGAIN_MS - (now_ms() - sent);
+		}
+		if (room_refused() != refused && now_ms() - begin < PROBE_LONGEST_MS) {
+			refused = room_refused();
+			start = now_ms();
 		}
 	} while ((seen & all) != all && now_ms() - start < PROBE_PATIENCE_MS);
 	close(fd[0]);
