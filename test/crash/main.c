@@ -123,7 +123,6 @@ static bool one_case(struct worker *w)
 
 	w->bad = false;
 	memset(&w->run, 0, sizeof(w->run));
-	room_await();
 	w->scenario->prepare(w);
 	worker_run(w);
 	hit = w->run.hit;
@@ -185,7 +184,6 @@ static void run_slice(const struct slice *s)
 	unsigned int mine = 0;
 
 	w = (struct worker) { .scenario = s->scenario, .tally = tally };
-	room_await();
 	node_open(&w.node, opt.plugins, s->mode);
 	s->scenario->begin(&w);
 	if (w.bad) {
@@ -227,7 +225,6 @@ static unsigned int calls_of(const struct scenario *sc, enum node_mode mode)
 		static struct worker w;
 
 		w = (struct worker) { .scenario = sc, .tally = tally };
-		room_await();
 		node_open(&w.node, opt.plugins, mode);
 		sc->begin(&w);
 		if (!w.bad)
@@ -405,7 +402,6 @@ int main(int argc, char **argv)
 	             0);
 	if (tally == MAP_FAILED)
 		return 2;
-	room_open();
 	n = plan(slices, sizeof(slices) / sizeof(slices[0]));
 	if (!n)
 		usage();

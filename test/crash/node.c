@@ -64,6 +64,15 @@ static void own_namespaces(struct node *n)
 	loopback_up();
 }
 
+/* Each pod would be another neighbour of the node for a minute, see forget_neighbours(). */
+static void ask_for_no_router(void)
+{
+	FILE *f = fopen("/proc/sys/net/ipv6/conf/default/router_solicitations", "we");
+
+	if (f && (fputs("0", f) < 0 || fclose(f) != 0))
+		die("router_solicitations");
+}
+
 static void make_pod(struct node *n, enum pod_name name)
 {
 	struct node_pod *p = &n->pods[name];
@@ -76,6 +85,7 @@ static void make_pod(struct node *n, enum pod_name name)
 	if (back < 0)
 		die("pod");
 	loopback_up();
+	ask_for_no_router();
 	look_add(&n->look);
 	probe_open(n, name);
 	pod_leave(back);

@@ -86,19 +86,11 @@ enum { PROBE_ALWAYS, PROBE_OLD, PROBE_NEW, PROBE_MIX_1, PROBE_MIX_2, PROBE_NEVER
 #define PROBE_BOTH(port)  (0x101U << (port))
 #define PROBE_SEES_OLD    (PROBE_BOTH(PROBE_ALWAYS) | PROBE_BOTH(PROBE_OLD))
 #define PROBE_SEES_NEW    (PROBE_BOTH(PROBE_ALWAYS) | PROBE_BOTH(PROBE_NEW))
-#define PROBE_PATIENCE_MS 3000 /* since the table of neighbours was full, see room.c */
-#define PROBE_LONGEST_MS  30000
+#define PROBE_PATIENCE_MS 3000
 #define PROBE_AGAIN_MS    20
 
 /* probe_open() - The sockets in a pod's namespace. */
 void probe_open(struct node *n, enum pod_name pod);
-
-/* room_open() - Before there are workers, and outside of their namespaces: only the first has these files. */
-void room_open(void);
-/* room_await() - Until five eighths of the machine's table of IPv6 neighbours are free; if that does not come, never again. */
-void room_await(void);
-/* room_refused() - How often it was full. */
-unsigned long room_refused(void);
 
 /* probe() - Datagrams from client to a pod, IPv4 and IPv6: what arrives. Without PROBE_ALWAYS of a family nothing did in time. */
 unsigned int probe(struct node *n, enum pod_name to);
