@@ -138,7 +138,8 @@ judge()
 	failed=$((failed + f))
 	skipped=$((skipped + s))
 	if [ "$f" -gt 0 ]; then
-		grep -a -v -E '^(\[(PASS|RUN |SKIP)\]|ok |skip: )' "$log" | tail -n 300 | sed 's/^/    /'
+		# (A log of nothing else is no reason to end here.)
+		{ grep -a -v -E '^(\[(PASS|RUN |SKIP)\]|ok |skip: )' "$log" || true; } | tail -n 300 | sed 's/^/    /'
 	fi
 	grep -a -E '^(\[SKIP\] |skip: )' "$log" | sed -E 's/^(\[SKIP\]|skip:) */    skip: /' || true
 	printf '%-24s %5d passed %4d failed %4d skipped  %6.2f s%s\n' "$name" "$p" "$f" "$s" \
