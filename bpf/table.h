@@ -165,34 +165,58 @@ inline_always int flow_is_alive(const struct flow_key *k, __u32 way, const struc
 
 /* ---- in one of the two buckets that a key can be in: @hash is the key's, or that ^ FLOW_BESIDE, whose tag is the same ---- */
 
-/* flow_find_in() - Copy an entry: 1, 0 if there is none that was seen lately, -1 if it is being written */
-verified_once int flow_find_in(const struct flow_key *k, __u32 hash, struct flow *ret)
+/* What flow_look() says beside 1 and 0. */
+#define LOOK_WRITTEN (-1) /* the entry, or perhaps it, is being written */
+#define LOOK_CHANGED (-2) /* the bucket changed meanwhile */
+
+/* Once, without a lock. A function of its own because the verifier follows each round of the loop that calls it. */
+verified_once int flow_look(const struct flow_key *k, __u32 hash, struct flow *ret)
+{
+	struct flow_bucket *b = flow_bucket(hash);
+	__u32 sequence, way;
+	__u64 writes;
+
+	if (!k || !ret || !b)
+		return LOOK_WRITTEN;
+	sequence = *(volatile __u32 *)&b->sequence;
+	compiler_barrier();
+	way = flow_read(b, k, hash, ret);
+	compiler_barrier();
+	writes = *(volatile __u64 *)&b->writes;
+	compiler_barrier();
+	if (*(volatile __u32 *)&b->sequence != sequence)
+		return LOOK_CHANGED;
+	if ((sequence & 1) && !flow_holds(writes, hash, way))
+		return LOOK_WRITTEN;
+	return flow_is_alive(k, way, ret);
+}
+
+verified_once int flow_look_locked(const struct flow_key *k, __u32 hash, struct flow *ret)
 {
 	struct flow_bucket *b = flow_bucket(hash);
 	__u32 way;
 
 	if (!k || !ret || !b)
+		return LOOK_WRITTEN;
+	bpf_spin_lock(&b->lock);
+	way = flow_read(b, k, hash, ret);
+	bpf_spin_unlock(&b->lock);
+	return flow_is_alive(k, way, ret);
+}
+
+/* flow_find_in() - Copy an entry: 1, 0 if there is none that was seen lately, -1 if it is being written */
+verified_once int flow_find_in(const struct flow_key *k, __u32 hash, struct flow *ret)
+{
+	if (!k || !ret)
 		return -1;
-	if (constants.locks) {
-		bpf_spin_lock(&b->lock);
-		way = flow_read(b, k, hash, ret);
-		bpf_spin_unlock(&b->lock);
-		return flow_is_alive(k, way, ret);
-	}
+	if (constants.locks)
+		return flow_look_locked(k, hash, ret);
 #pragma clang loop unroll(disable)
 	for (__u32 i = 0; i < FLOW_TRIES; i++) {
-		__u32 sequence = *(volatile __u32 *)&b->sequence;
-		__u64 writes;
+		int r = flow_look(k, hash, ret);
 
-		compiler_barrier();
-		way = flow_read(b, k, hash, ret);
-		compiler_barrier();
-		writes = *(volatile __u64 *)&b->writes;
-		compiler_barrier();
-		if (*(volatile __u32 *)&b->sequence != sequence)
-			continue;
-		if (!(sequence & 1) || flow_holds(writes, hash, way))
-			return flow_is_alive(k, way, ret);
+		if (r >= 0)
+			return r > 0;
 	}
 	return -1;
 }
