@@ -55,7 +55,10 @@ inline_always int flow_known_in(const struct packet *p, const struct scene *s, _
 	return 0;
 }
 
-/* flow_known() - flow_find() for the packet's connection, past what a former owner of an address left */
+/*
+ * flow_known() - As flow_find_in(), past what a former owner of an address left. What lies beside counts also while somebody writes the
+ * entry into its own bucket.
+ */
 inline_always int flow_known(const struct packet *p, const struct scene *s, struct flow *f)
 {
 	int other, r = flow_known_in(p, s, p->hash, f);

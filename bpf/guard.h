@@ -172,9 +172,14 @@ static __attribute__((noinline)) int dhcp_asked(__u32 ifindex, __u32 port)
 	const struct control *c = map_control();
 	struct flow_key key;
 	struct flow f;
+	__u32 hash;
 
+	if (!c)
+		return 0;
 	dhcp_key(&key, port, ifindex);
-	return c && flow_find(&key, flow_hash(&key, c), &f) > 0;
+	hash = flow_hash(&key, c);
+	return flow_find_inline(&key, hash, &f) > 0 ||
+	       flow_find_inline(&key, hash ^ FLOW_BESIDE, &f) > 0;
 }
 
 /* What a pod asked everybody for? */

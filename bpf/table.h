@@ -77,7 +77,7 @@ inline_always void flow_copy(struct flow *to, const struct flow *from)
 enum flow_peek {
 	PEEK_NONE,  /* it is not there */
 	PEEK_FOUND, /* it is, and was not silent for too long; it is seen now */
-	PEEK_MAYBE, /* only flow_find() can tell */
+	PEEK_MAYBE, /* only flow_find_in() can tell */
 };
 
 /* flow_peek() - Copy the entry of @hash's first place, without a lock. */
@@ -204,11 +204,9 @@ verified_once int flow_look_locked(const struct flow_key *k, __u32 hash, struct 
 	return flow_is_alive(k, way, ret);
 }
 
-/* flow_find_in() - Copy an entry: 1, 0 if there is none that was seen lately, -1 if it is being written */
-verified_once int flow_find_in(const struct flow_key *k, __u32 hash, struct flow *ret)
+/* For who has no room on the stack for one more call. */
+inline_always int flow_find_inline(const struct flow_key *k, __u32 hash, struct flow *ret)
 {
-	if (!k || !ret)
-		return -1;
 	if (constants.locks)
 		return flow_look_locked(k, hash, ret);
 #pragma clang loop unroll(disable)
@@ -219,6 +217,12 @@ verified_once int flow_find_in(const struct flow_key *k, __u32 hash, struct flow
 			return r > 0;
 	}
 	return -1;
+}
+
+/* flow_find_in() - Copy an entry: 1, 0 if there is none that was seen lately, -1 if it is being written */
+verified_once int flow_find_in(const struct flow_key *k, __u32 hash, struct flow *ret)
+{
+	return k && ret ? flow_find_inline(k, hash, ret) : -1;
 }
 
 inline_always int flow_lock(struct flow_bucket *b)
@@ -363,17 +367,6 @@ verified_once int flow_remove_in(const struct flow_key *k, __u32 hash)
 }
 
 /* ---- in both ---- */
-
-/* flow_find() - As flow_find_in(). What lies beside counts also while somebody writes the entry into its own bucket. */
-inline_always int flow_find(const struct flow_key *k, __u32 hash, struct flow *ret)
-{
-	int other, r = flow_find_in(k, hash, ret);
-
-	if (r > 0 || constants.locks)
-		return r;
-	other = flow_find_in(k, hash ^ FLOW_BESIDE, ret);
-	return other ? other : r;
-}
 
 /*
  * flow_store() - Remember something new: 1, 0 if both buckets are held up. What is there already is only brought up to date in its own
