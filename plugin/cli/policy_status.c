@@ -35,7 +35,7 @@ struct status {
 	uint64_t memory;  /* of all maps */
 };
 
-static void look_at_snapshot(struct status *s, uint8_t digest[static SHA512_SIZE])
+static void look_at_snapshot(struct status *s, uint64_t *ret_sum)
 {
 	struct snapshot snapshot = { 0 };
 	struct err e;
@@ -45,7 +45,7 @@ static void look_at_snapshot(struct status *s, uint8_t digest[static SHA512_SIZE
 	if (s->snapshot < 0)
 		(void)snprintf(s->problem, sizeof(s->problem), "%s", e.msg);
 	s->stored = snapshot.applied;
-	memcpy(digest, snapshot.digest, SHA512_SIZE);
+	*ret_sum = snapshot.sum;
 	snapshot_free(&snapshot);
 }
 
@@ -103,18 +103,17 @@ static int look_at_maps(struct status *s, struct err *e)
 
 static int look(struct status *s, struct err *e)
 {
-	uint8_t digest[SHA512_SIZE];
+	uint64_t sum;
 	struct verdicts v;
 	int r;
 
-	look_at_snapshot(s, digest);
+	look_at_snapshot(s, &sum);
 	r = verdicts_open(&v, e);
 	if (r < 0 && r != -ENOENT)
 		return r;
 	s->in_force = r == 0;
 	s->about = v.about;
-	s->current = s->in_force && s->snapshot > 0 &&
-	             memcmp(v.about.snapshot, digest, sizeof(v.about.snapshot)) == 0;
+	s->current = s->in_force && s->snapshot > 0 && v.about.snapshot == sum;
 	verdicts_close(&v);
 	return look_at_maps(s, e);
 }

@@ -238,6 +238,7 @@ static int load_objects(const struct objects *objects, const struct snapshot *s,
 		.loader = *loader,
 		.load = true,
 		.applied = s->applied,
+		.sum = s->sum,
 	};
 	struct policy_pods pods = { 0 };
 	struct tables tables = { 0 };
@@ -247,7 +248,6 @@ static int load_objects(const struct objects *objects, const struct snapshot *s,
 	if (r < 0)
 		return r;
 	rq.tables = &tables;
-	memcpy(rq.digest, s->digest, sizeof(rq.digest));
 	r = apply_tables(&rq, &pods, &ignored, e);
 	policy_pods_free(&pods);
 	tables_free(&tables);

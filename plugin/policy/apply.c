@@ -196,8 +196,8 @@ static int build_verdicts(struct run *run, struct err *e)
 		.image_size = (uint32_t)run->image.size,
 		.backend = run->nftables ? APPLY_NFTABLES : APPLY_EBPF,
 		.applied = rq->applied,
+		.snapshot = rq->sum,
 	};
-	memcpy(about->snapshot, rq->digest, sizeof(about->snapshot));
 	r = verdicts_build(rq->tables, about, &run->verdicts, &run->verdicts_size, e);
 	if (r == 0)
 		(void)verdicts_use(run->verdicts, run->verdicts_size, &run->new);
@@ -482,7 +482,7 @@ static int commit(struct run *run, struct err *e)
 	if (rq->text) {
 		/* A damaged one is replaced, which is what it takes to be rid of it. */
 		old = snapshot_keep(&old_size);
-		r = snapshot_write(rq->text, rq->len, rq->applied, rq->digest, e);
+		r = snapshot_write(rq->text, rq->len, rq->applied, rq->sum, e);
 	}
 	if (r == 0 && run->res->loaded) {
 		r = put_in_force(run, e);
@@ -504,7 +504,7 @@ int apply(struct apply_request *rq, struct nl_sock *route, struct apply_result *
 
 	*ret = (struct apply_result) { 0 };
 	if (rq->text)
-		sha512(rq->text, rq->len, rq->digest);
+		rq->sum = snapshot_sum(rq->text, rq->len);
 	r = prepare(&run, e);
 	if (r == 0)
 		r = commit(&run, e);

@@ -81,8 +81,8 @@ struct apply_request {
 	const char *
 		text; /* the objects for the snapshot; NULL: it is there already, or none is wanted */
 	size_t len;
-	int64_t applied;             /* seconds since the epoch */
-	uint8_t digest[SHA512_SIZE]; /* of the snapshot that is there; with @text it is set */
+	int64_t applied; /* seconds since the epoch */
+	uint64_t sum;    /* of the snapshot that is there; with @text it is set */
 };
 
 struct apply_result {

@@ -235,19 +235,18 @@ int read_number(struct reader *r, const struct place *at, int64_t min, int64_t m
 {
 	const struct node *node = node_of(r, at);
 	char what[64];
-	int failed;
 
 	if (is_absent(at))
 		return 0;
+	if (node->type == NODE_NUMBER && tape_integer(&r->tape, node, ret) && *ret >= min &&
+	    *ret <= max)
+		return 1;
 	(void)snprintf(what, sizeof(what), "a number from %lld to %lld", (long long)min,
 	               (long long)max);
-	failed = expect(r, at, NODE_NUMBER, what);
-	if (failed < 0)
-		return failed;
-	if (!tape_integer(&r->tape, node, ret) || *ret < min || *ret > max)
-		return read_wrong(r, at, "expected %s, found %s", what,
-		                  read_show(r->tape.text + node->at, node->len).text);
-	return 1;
+	if (node->type != NODE_NUMBER)
+		return expect(r, at, NODE_NUMBER, what);
+	return read_wrong(r, at, "expected %s, found %s", what,
+	                  read_show(r->tape.text + node->at, node->len).text);
 }
 
 static int read_label(struct reader *r, const struct place *at, uint32_t key, struct label *ret)

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "base/fs.h"
+#include "base/hash.h"
 #include "policy/object.h"
 
 #include <errno.h>
@@ -15,9 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* "cnida-policy 1 <128 hex> <length> <time>", always of one length: nothing in it is searched for. */
-#define HEAD      "cnida-policy 1 "
-#define HEAD_LINE (sizeof(HEAD) - 1 + 2 * SHA512_SIZE + 1 + 10 + 1 + 20 + 1)
+/* "cnida-policy 2 <16 hex> <length> <time>", always of one length: nothing in it is searched for. */
+#define HEAD      "cnida-policy 2 "
+#define HEAD_LINE (sizeof(HEAD) - 1 + 16 + 1 + 10 + 1 + 20 + 1)
 
 static const char advice[] = "put the objects in force again with: cnida policy apply "
 			     "(or have none: cnida policy clear)";
@@ -36,20 +37,20 @@ int snapshot_exists(struct err *e)
 	                                           : err_sys(e, errno, "look for " SNAPSHOT_PATH);
 }
 
-/* With a terminator. */
-static void head_line(const uint8_t digest[static SHA512_SIZE], size_t len, int64_t applied,
-                      char ret[static HEAD_LINE + 1])
+uint64_t snapshot_sum(const char *text, size_t len)
 {
-	char sum[2 * SHA512_SIZE + 1];
-
-	for (size_t i = 0; i < SHA512_SIZE; i++)
-		(void)snprintf(sum + 2 * i, 3, "%02x", digest[i]);
-	(void)snprintf(ret, HEAD_LINE + 1, HEAD "%s %010zu %020" PRId64 "\n", sum, len, applied);
+	return siphash(0, 0, text, len);
 }
 
-static int format(const char *text, size_t len, int64_t applied,
-                  const uint8_t digest[static SHA512_SIZE], char **ret, size_t *ret_size,
-                  struct err *e)
+/* With a terminator. */
+static void head_line(uint64_t sum, uint32_t len, int64_t applied, char ret[static HEAD_LINE + 1])
+{
+	(void)snprintf(ret, HEAD_LINE + 1, HEAD "%016" PRIx64 " %010" PRIu32 " %020" PRId64 "\n",
+	               sum, len, applied);
+}
+
+int snapshot_format(const char *text, size_t len, int64_t applied, uint64_t sum, char **ret,
+                    size_t *ret_size, struct err *e)
 {
 	char *file = malloc(HEAD_LINE + len + 1);
 
@@ -61,20 +62,12 @@ static int format(const char *text, size_t len, int64_t applied,
 		               "the policy objects are %zu MiB, at most %u are kept", len >> 20,
 		               OBJECTS_BYTES_MAX >> 20);
 	}
-	head_line(digest, len, applied, file);
+	head_line(sum, (uint32_t)len, applied, file);
 	memcpy(file + HEAD_LINE, text, len);
 	file[HEAD_LINE + len] = 0;
 	*ret = file;
 	*ret_size = HEAD_LINE + len;
 	return 0;
-}
-
-int snapshot_format(const char *text, size_t len, int64_t applied,
-                    uint8_t ret_digest[static SHA512_SIZE], char **ret, size_t *ret_size,
-                    struct err *e)
-{
-	sha512(text, len, ret_digest);
-	return format(text, len, applied, ret_digest, ret, ret_size, e);
 }
 
 static int damaged(struct err *e, const char *what)
@@ -96,9 +89,9 @@ int snapshot_parse(char *file, size_t size, struct snapshot *ret, struct err *e)
 	s.applied = strtoll(file + HEAD_LINE - 1 - 20, NULL, 10);
 	s.text = file + HEAD_LINE;
 	s.len = size - HEAD_LINE;
-	sha512(s.text, s.len, s.digest);
+	s.sum = snapshot_sum(s.text, s.len);
 	/* What the line must be, to the byte. */
-	head_line(s.digest, s.len, s.applied, line);
+	head_line(s.sum, (uint32_t)s.len, s.applied, line);
 	if (memcmp(file, line, HEAD_LINE) != 0)
 		return damaged(e, "is damaged: its checksum does not hold");
 	*ret = s;
@@ -129,12 +122,11 @@ static int replace(const char *file, size_t size, struct err *e)
 	return dir < 0 ? dir : fs_replace(dir, SNAPSHOT_NAME, 0600, file, size, true, e);
 }
 
-int snapshot_write(const char *text, size_t len, int64_t applied,
-                   const uint8_t digest[static SHA512_SIZE], struct err *e)
+int snapshot_write(const char *text, size_t len, int64_t applied, uint64_t sum, struct err *e)
 {
 	_cleanup_free_ char *file = NULL;
 	size_t size;
-	int r = format(text, len, applied, digest, &file, &size, e);
+	int r = snapshot_format(text, len, applied, sum, &file, &size, e);
 
 	return r < 0 ? r : replace(file, size, e);
 }

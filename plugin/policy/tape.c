@@ -11,6 +11,7 @@
 #include "base/cleanup.h"
 #include "base/json.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,10 +89,49 @@ static void skip_space(struct tape *t)
 	t->pos = (size_t)(c - t->text);
 }
 
+/* Eight characters at once: the lowest bit of each, and the highest. */
+#define EACH    0x0101010101010101ULL
+#define HIGHEST (EACH << 7)
+
+/* The first one lowest. */
+static uint64_t eight(const char *c)
+{
+	uint64_t w;
+
+	memcpy(&w, c, sizeof(w));
+	return le64toh(w);
+}
+
+/* The highest bit of the first one below @limit (at most 128), and perhaps of some behind it. */
+static uint64_t below(uint64_t w, unsigned char limit)
+{
+	return (w - EACH * limit) & ~w & HIGHEST;
+}
+
+static uint64_t equal(uint64_t w, char c)
+{
+	return below(w ^ EACH * (unsigned char)c, 1);
+}
+
+/* How many stand before the first that has a bit. */
+static unsigned int before(uint64_t bits)
+{
+	return (unsigned int)__builtin_ctzll(bits) / 8;
+}
+
 static void skip_plain(struct tape *t)
 {
 	const char *c = t->text + t->pos, *end = t->text + t->end;
 
+	for (; end - c >= 8; c += 8) {
+		uint64_t w = eight(c);
+		uint64_t found = equal(w, '"') | equal(w, '\\') | below(w, ' ');
+
+		if (found) {
+			t->pos = (size_t)(c - t->text) + before(found);
+			return;
+		}
+	}
 	while (c < end && is_plain((unsigned char)*c))
 		c++;
 	t->pos = (size_t)(c - t->text);
@@ -102,6 +142,15 @@ static void skip_to_bracket(struct tape *t)
 {
 	const char *c = t->text + t->pos, *end = t->text + t->end;
 
+	for (; end - c >= 8; c += 8) {
+		uint64_t w = eight(c), v = w | EACH * 0x20;
+		uint64_t found = equal(w, '"') | equal(v, '{') | equal(v, '}');
+
+		if (found) {
+			t->pos = (size_t)(c - t->text) + before(found);
+			return;
+		}
+	}
 	while (c < end && *c != '"' && (*c | 0x20) != '{' && (*c | 0x20) != '}')
 		c++;
 	t->pos = (size_t)(c - t->text);
@@ -404,16 +453,15 @@ const char *tape_type(const struct node *node)
 bool tape_is(const struct tape *t, uint32_t node, const char *text)
 {
 	const struct node *s = &t->v[node];
-	const size_t len = strlen(text);
 	_cleanup_free_ char *decoded = NULL;
-	size_t decoded_len;
+	size_t len;
 
 	if (s->type != NODE_STRING)
 		return false;
 	if (!s->escaped)
-		return s->len == len && memcmp(t->text + s->at, text, len) == 0;
-	decoded = tape_text(t, s, &decoded_len);
-	return decoded && decoded_len == len && memcmp(decoded, text, len) == 0;
+		return strncmp(t->text + s->at, text, s->len) == 0 && !text[s->len];
+	decoded = tape_text(t, s, &len);
+	return decoded && len == strlen(text) && memcmp(decoded, text, len) == 0;
 }
 
 char *tape_text(const struct tape *t, const struct node *string, size_t *ret_len)

@@ -21,7 +21,7 @@
 
 #define PATH VERDICTS_DIR "/" VERDICTS_NAME
 /* Changes with the layout. */
-static const char magic[8] = "cnidav2";
+static const char magic[8] = "cnidav3";
 
 struct header {
 	char magic[8];

@@ -31,8 +31,8 @@ struct verdicts_about {
 	uint32_t image_size; /* bytes in use */
 	uint32_t backend;    /* enum apply_backend: what judges */
 	uint32_t pad;
-	int64_t applied;      /* seconds since the epoch */
-	uint8_t snapshot[16]; /* first bytes of the snapshot's digest; zero without a snapshot */
+	int64_t applied;   /* seconds since the epoch */
+	uint64_t snapshot; /* its checksum */
 };
 
 /* How a pod is judged, and a number for what each of its sets allows (signature.h). */

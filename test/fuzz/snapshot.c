@@ -4,7 +4,7 @@
  *
  * Input: a byte for the kind, then
  *	0	a snapshot's file as it is
- *	1	the text of one: its digest is made to fit, so that it is the text that is tried
+ *	1	the text of one: its checksum is made to fit, so that it is the text that is tried
  *	2	a file of verdicts as it is
  *	3	changes (place: two bytes, value) of a good file of verdicts
  *	4	an image as it is
@@ -85,13 +85,12 @@ static void file_as_it_is(const struct fuzz_in *in)
 
 static void text_as_it_is(const struct fuzz_in *in)
 {
-	uint8_t digest[SHA512_SIZE];
 	struct err e = fuzz_err();
 	char *file = NULL;
 	size_t size = 0;
 
-	if (snapshot_format((const char *)in->at, in->left, 1700000000, digest, &file, &size, &e) ==
-	    0)
+	if (snapshot_format((const char *)in->at, in->left, 1700000000,
+	                    snapshot_sum((const char *)in->at, in->left), &file, &size, &e) == 0)
 		try_snapshot(file, size, (const char *)in->at, in->left);
 }
 
