@@ -506,7 +506,7 @@ check-long: | $(O)/.deps-check
 
 lint: export LINT_CPPFLAGS := $(CPPFLAGS_ALL)
 lint: export LINT_WARN := $(WARN)
-lint: | $(O)/.deps-build $(O)/.deps-check $(O)/.deps-lint
+lint: $(BPFOBJ) | $(O)/.deps-build $(O)/.deps-check $(O)/.deps-lint
 	@CC='$(CC)' test/lib/lint.sh $(O)
 
 format: | $(O)/.deps-lint

@@ -17,7 +17,7 @@ declare -A packages=(
 		libelf-dev zlib1g-dev"
 	[check]="libcriterion-dev containerd runc podman containernetworking-plugins golang-go
 		golang-github-appc-cni-dev nftables iptables iproute2 iputils-ping ethtool conntrack
-		tcpdump strace jq procps util-linux busybox hyperfine dbus-daemon dbus-bin python3-dbus
+		tcpdump iperf3 strace jq procps util-linux busybox hyperfine dbus-daemon dbus-bin python3-dbus
 		python3-gi"
 	[long]="qemu-system-x86 qemu-system-common busybox cpio e2fsprogs kmod libclang-rt-14-dev"
 	[dist]="qemu-user"

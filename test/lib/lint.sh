@@ -4,7 +4,7 @@
 #
 #	lint.sh BUILDDIR [STEP...]		CC, LINT_CPPFLAGS, LINT_WARN from the Makefile
 #
-# Steps, cheap ones first: headers format layers length shell man cppcheck analyzer tidy. All run, even
+# Steps, cheap ones first: headers format layers length shell man stack cppcheck analyzer tidy. All run, even
 # after a failure; each names file and line. Exit code 1 when a step found something.
 set -euo pipefail
 
@@ -154,6 +154,14 @@ step_man()
 # Unused functions and missing headers are the compiler's and the linker's business. resourceLeak and memleak do not
 # know the cleanup attribute (gcc's analyzer does), readdirCalled wants a deprecated function, and
 # invalidFunctionArg takes mmap's file descriptor -1 for an error.
+# What the kernel allows, and no test here shows: this machine's may allow more.
+step_stack()
+{
+	local found
+
+	found=$(test/lib/bpf-stack.sh "$build/obj/bpf/cnida.bpf.o" 2>&1) || { echo "$found"; return 1; }
+}
+
 step_cppcheck()
 {
 	cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr -j "$jobs" \
@@ -181,7 +189,7 @@ step_tidy()
 }
 
 steps=("$@")
-[ "${#steps[@]}" -gt 0 ] || steps=(headers format layers length shell man cppcheck analyzer tidy)
+[ "${#steps[@]}" -gt 0 ] || steps=(headers format layers length shell man stack cppcheck analyzer tidy)
 for step in "${steps[@]}"; do
 	begin=$EPOCHREALTIME
 	result=ok

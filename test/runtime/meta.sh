@@ -139,14 +139,20 @@ speed()
 	iperf3 -c "$(pod_addresses "$1" | cut -d / -f 1)" -t "$3" -O 1 $reverse -J | jq '.end.sum_received.bits_per_second / 1000000'
 }
 
-# within NAME EXPECTED FOUND [SHARE] - TCP carries 1448 of 1514 bytes; 5 % less than the rate is the goal
-within()
+# is_from LEAST MOST FOUND
+is_from() { jq -en --argjson l "$1" --argjson m "$2" --argjson f "$3" '$f >= $l and $f <= $m' > /dev/null; }
+
+# carries NAME MBIT POD in|out SECONDS [SHARE] - TCP carries 1448 of 1514 bytes; 5 % less than the rate is the goal. Never more; but a
+# machine that gives others its processors for longer than a burst lasts has lost that time: then it is measured again.
+carries()
 {
-	if jq -en --argjson e "$2" --argjson f "${3:-0}" --argjson s "${4:-0.95}" '$f >= $e * $s and $f <= $e' > /dev/null; then
-		ok "$1: $(printf %.2f "$3")"
-	else
-		not_ok "$1" "$2 Mbit/s, at most 5 % less" "$3"
-	fi
+	local found again
+	for again in 1 2 3; do
+		found=$(speed "$3" "$4" "$5")
+		is_from "$(jq -n "$2 * ${6:-0.95}")" "$2" "${found:-0}" && { ok "$1: $(printf %.2f "$found")"; return; }
+		is_from 0 "$2" "${found:-0}" || break
+	done
+	not_ok "$1" "$2 Mbit/s, at most 5 % less" "$found, $again times"
 }
 
 iperf_pid=
@@ -176,7 +182,7 @@ test_rates()
 		serve "$pod"
 		# At 1 Mbit/s a figure is of some hundred packets, and what TCP sends twice counts.
 		for way in in out; do
-			within "bandwidth: $rate Mbit/s $way" "$rate" "$(speed "$pod" $way $seconds)" "$([ $rate -gt 1 ] || echo 0.85)"
+			carries "bandwidth: $rate Mbit/s $way" "$rate" "$pod" $way $seconds "$([ $rate -gt 1 ] || echo 0.85)"
 		done
 		unserve
 		del ours "$pod" bandwidth "{}"
@@ -196,14 +202,14 @@ test_engine()
 	succeeds "bandwidth: clsact is still free" tc qdisc add dev "$veth" clsact
 	succeeds "bandwidth: a program is attached" engine "$veth"
 	serve "$pod"
-	within "bandwidth: engine attached later, in" 50 "$(speed "$pod" in 1)"
-	within "bandwidth: engine attached later, out" 50 "$(speed "$pod" out 1)"
+	carries "bandwidth: engine attached later, in" 50 "$pod" in 1
+	carries "bandwidth: engine attached later, out" 50 "$pod" out 1
 	succeeds "bandwidth: CHECK beside an engine" check ours "$pod" bandwidth "$(limits 50 50)"
 	del ours "$pod" bandwidth "{}"
 	tc qdisc del dev "$veth" root
 	equal "bandwidth: DEL leaves the engine" clsact "$(tc -j qdisc show dev "$veth" clsact | jq -r '.[].kind')"
 	succeeds "bandwidth: ADD behind an engine" again ours "$pod" bandwidth "$(limits 60 60)"
-	within "bandwidth: engine attached before, out" 60 "$(speed "$pod" out 1)"
+	carries "bandwidth: engine attached before, out" 60 "$pod" out 1
 	unserve
 	del ours "$pod" bandwidth "{}"
 	gone "$pod"
