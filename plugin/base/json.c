@@ -16,16 +16,21 @@ static json_t *iterable(const json_t *obj)
 	return (json_t *)(uintptr_t)obj;
 }
 
+/* But for their case, which is not looked at before the first letter: most keys differ there. */
+static bool same_key(const char *a, const char *b)
+{
+	return ((*a ^ *b) & ~0x20) == 0 && strcasecmp(a, b) == 0;
+}
+
 json_t *jget(const json_t *obj, const char *key)
 {
-	json_t *found = NULL, *value;
-	const char *name;
+	json_t *o = iterable(obj), *found = NULL;
 
 	if (!json_is_object(obj))
 		return NULL;
-	json_object_foreach(iterable(obj), name, value)
-		if (strcasecmp(name, key) == 0)
-			found = value;
+	for (void *at = json_object_iter(o); at; at = json_object_iter_next(o, at))
+		if (same_key(json_object_iter_key(at), key))
+			found = json_object_iter_value(at);
 	return json_is_null(found) ? NULL : found;
 }
 
@@ -43,7 +48,7 @@ int jset(json_t *obj, const char *key, json_t *value)
 	}
 	/* The very key keeps its place in the document; only its other spellings go. */
 	json_object_foreach_safe(obj, tmp, name, old)
-		if (strcasecmp(name, key) == 0 && strcmp(name, key) != 0)
+		if (same_key(name, key) && strcmp(name, key) != 0)
 			(void)json_object_del(obj, name);
 	return json_object_set_new_nocheck(obj, key, value) == 0 ? 0 : -ENOMEM;
 }
