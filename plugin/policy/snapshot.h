@@ -41,8 +41,8 @@ int snapshot_exists(struct err *e);
 int snapshot_read(struct snapshot *ret, struct err *e);
 
 /*
- * snapshot_sum() - Checksum of a text: SipHash, which sees what a disk or a crash does to a file (whoever forges it is root and
- * forges the sum too), at a tenth of the price of a digest: a 14th of an apply of 1,000 policies.
+ * snapshot_sum() - Checksum of a text: SipHash, which sees what a disk or a crash does to a file. (A digest would not keep anybody from
+ * forging it, who would forge the digest too; SHA-512 was a seventh of an apply of 1,000 policies.)
  */
 uint64_t snapshot_sum(const char *text, size_t len);
 
