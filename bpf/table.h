@@ -165,11 +165,10 @@ inline_always int flow_is_alive(const struct flow_key *k, __u32 way, const struc
 
 /* ---- in one of the two buckets that a key can be in: @hash is the key's, or that ^ FLOW_BESIDE, whose tag is the same ---- */
 
-/* What flow_look() says beside 1 and 0. */
-#define LOOK_WRITTEN (-1) /* the entry, or perhaps it, is being written */
-#define LOOK_CHANGED (-2) /* the bucket changed meanwhile */
-
-/* Once, without a lock. A function of its own because the verifier follows each round of the loop that calls it. */
+/*
+ * Once, without a lock: 1, 0, or -1 if the entry, or perhaps it, is being written, or the bucket changed meanwhile. A function of its
+ * own because the verifier follows each round of the loop that calls it.
+ */
 verified_once int flow_look(const struct flow_key *k, __u32 hash, struct flow *ret)
 {
 	struct flow_bucket *b = flow_bucket(hash);
@@ -177,17 +176,16 @@ verified_once int flow_look(const struct flow_key *k, __u32 hash, struct flow *r
 	__u64 writes;
 
 	if (!k || !ret || !b)
-		return LOOK_WRITTEN;
+		return -1;
 	sequence = *(volatile __u32 *)&b->sequence;
 	compiler_barrier();
 	way = flow_read(b, k, hash, ret);
 	compiler_barrier();
 	writes = *(volatile __u64 *)&b->writes;
 	compiler_barrier();
-	if (*(volatile __u32 *)&b->sequence != sequence)
-		return LOOK_CHANGED;
-	if ((sequence & 1) && !flow_holds(writes, hash, way))
-		return LOOK_WRITTEN;
+	if (*(volatile __u32 *)&b->sequence != sequence ||
+	    ((sequence & 1) && !flow_holds(writes, hash, way)))
+		return -1;
 	return flow_is_alive(k, way, ret);
 }
 
@@ -197,7 +195,7 @@ verified_once int flow_look_locked(const struct flow_key *k, __u32 hash, struct 
 	__u32 way;
 
 	if (!k || !ret || !b)
-		return LOOK_WRITTEN;
+		return -1;
 	bpf_spin_lock(&b->lock);
 	way = flow_read(b, k, hash, ret);
 	bpf_spin_unlock(&b->lock);

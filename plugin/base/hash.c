@@ -7,9 +7,9 @@
  */
 #include "base/hash.h"
 
+#include "base/bytes.h"
 #include "base/digits.h"
 
-#include <endian.h>
 #include <string.h>
 
 #define BLOCK 128U
@@ -216,14 +216,6 @@ static void sip_init(struct sip *s, uint64_t k0, uint64_t k1)
 		                   k0 ^ 0x6c7967656e657261, k1 ^ 0x7465646279746573 } };
 }
 
-static uint64_t get_le64(const uint8_t *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, sizeof(v));
-	return le64toh(v);
-}
-
 static void sip_word(struct sip *s, uint64_t word)
 {
 	s->v[3] ^= word;
@@ -237,7 +229,7 @@ static void sip_update(struct sip *s, const void *data, size_t len)
 	const uint8_t *p = data;
 
 	for (; s->len % 8 == 0 && len >= 8; len -= 8, p += 8, s->len += 8)
-		sip_word(s, get_le64(p));
+		sip_word(s, bytes_le64(p));
 	for (size_t i = 0; i < len; i++) {
 		s->word |= (uint64_t)p[i] << 8 * (s->len % 8);
 		if (++s->len % 8 == 0) {

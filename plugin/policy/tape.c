@@ -8,10 +8,10 @@
  */
 #include "policy/tape.h"
 
+#include "base/bytes.h"
 #include "base/cleanup.h"
 #include "base/json.h"
 
-#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -93,15 +93,6 @@ static void skip_space(struct tape *t)
 #define EACH    0x0101010101010101ULL
 #define HIGHEST (EACH << 7)
 
-/* The first one lowest. */
-static uint64_t eight(const char *c)
-{
-	uint64_t w;
-
-	memcpy(&w, c, sizeof(w));
-	return le64toh(w);
-}
-
 /* The highest bit of the first one below @limit (at most 128), and perhaps of some behind it. */
 static uint64_t below(uint64_t w, unsigned char limit)
 {
@@ -124,7 +115,7 @@ static void skip_plain(struct tape *t)
 	const char *c = t->text + t->pos, *end = t->text + t->end;
 
 	for (; end - c >= 8; c += 8) {
-		uint64_t w = eight(c);
+		uint64_t w = bytes_le64(c);
 		uint64_t found = equal(w, '"') | equal(w, '\\') | below(w, ' ');
 
 		if (found) {
@@ -143,7 +134,7 @@ static void skip_to_bracket(struct tape *t)
 	const char *c = t->text + t->pos, *end = t->text + t->end;
 
 	for (; end - c >= 8; c += 8) {
-		uint64_t w = eight(c), v = w | EACH * 0x20;
+		uint64_t w = bytes_le64(c), v = w | EACH * 0x20;
 		uint64_t found = equal(w, '"') | equal(v, '{') | equal(v, '}');
 
 		if (found) {

@@ -85,6 +85,10 @@ END {
 		exit 1
 	}
 	for (i = 1; i <= nprograms; i++) {
+		if (!(programs[i] in own)) {
+			print programs[i] ": no frame found: does llvm-objdump print it another way?"
+			bad = 1
+		}
 		total = depth(programs[i])
 		print programs[i] ": " total " of " limit " bytes of stack (" via[programs[i]] ")"
 		if (total > limit)

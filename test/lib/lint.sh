@@ -151,9 +151,6 @@ step_man()
 	return 1
 }
 
-# Unused functions and missing headers are the compiler's and the linker's business. resourceLeak and memleak do not
-# know the cleanup attribute (gcc's analyzer does), readdirCalled wants a deprecated function, and
-# invalidFunctionArg takes mmap's file descriptor -1 for an error.
 # What the kernel allows, and no test here shows: this machine's may allow more.
 step_stack()
 {
@@ -162,6 +159,9 @@ step_stack()
 	found=$(test/lib/bpf-stack.sh "$build/obj/bpf/cnida.bpf.o" 2>&1) || { echo "$found"; return 1; }
 }
 
+# Unused functions and missing headers are the compiler's and the linker's business. resourceLeak and memleak do not
+# know the cleanup attribute (gcc's analyzer does), readdirCalled wants a deprecated function, and
+# invalidFunctionArg takes mmap's file descriptor -1 for an error.
 step_cppcheck()
 {
 	cppcheck --quiet --std=c11 --error-exitcode=1 --inline-suppr -j "$jobs" \

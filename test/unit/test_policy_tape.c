@@ -93,10 +93,11 @@ Test(policy_tape, cut_off)
 		"{\"items\": [{\"kind\": \"Pod\", \"n\\u0041me\": [true, -1.5e3]}]}";
 
 	for (size_t len = 1; len < sizeof(text) - 1; len++) {
-		char *copy = strndup(text, len);
+		char *copy = malloc(len); /* ASan sees who reads on */
 		struct tape t;
 		struct err e;
 
+		memcpy(copy, text, len);
 		tape_init(&t, copy, len);
 		cr_expect(tape_next(&t, &e) < 0, "cut at %zu: expected an error", len);
 		tape_free(&t);
