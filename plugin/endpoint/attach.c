@@ -188,7 +188,7 @@ static int connect_pair(struct attachment *a, struct err *e)
 
 	if (r == 0 && !a->conf.disable_interface)
 		r = link_wait_port(&a->host, a->rec.name, PORT_TIMEOUT_MS, e);
-	return r < 0 ? r : container_wait_carrier(a, e);
+	return r < 0 ? r : container_wait_ready(a, e);
 }
 
 static int gateways_on_node(struct attachment *a, struct err *e)

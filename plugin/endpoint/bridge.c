@@ -165,7 +165,8 @@ static int add_address(struct attachment *a, const char *name, int ifindex,
 		(void)snprintf(a->shared.made_addr[i].link, IFNAMSIZ, "%s", name);
 		a->shared.made_addr[i].addr = *want;
 	}
-	return 0;
+	/* What pods answer to the node's own programs comes here. */
+	return address_wait_local(&a->host, &want->addr, ADDRESS_LOCAL_MS, e);
 }
 
 int bridge_add_gateways(struct attachment *a, struct err *e)

@@ -214,12 +214,32 @@ int container_configure(struct attachment *a, struct err *e)
 	return r < 0 ? err_wrap(e, "failed to configure %s in the container", a->req->ifname) : 0;
 }
 
-static int wait_inside(struct attachment *a, struct err *e)
+static int addresses_are_local(struct attachment *a, struct err *e)
 {
-	return link_wait_port(&a->pod, a->req->ifname, CONTAINER_CARRIER_MS, e);
+	int r = 1;
+
+	for (size_t i = 0; r > 0 && i < a->res->n_ips; i++)
+		r = address_is_local(&a->pod, &a->res->ips[i].address.addr, e);
+	return r;
 }
 
-int container_wait_carrier(struct attachment *a, struct err *e)
+static int wait_for_addresses(struct attachment *a, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < a->res->n_ips; i++)
+		r = address_wait_local(&a->pod, &a->res->ips[i].address.addr, ADDRESS_LOCAL_MS, e);
+	return r;
+}
+
+static int wait_inside(struct attachment *a, struct err *e)
+{
+	int r = link_wait_port(&a->pod, a->req->ifname, CONTAINER_CARRIER_MS, e);
+
+	return r < 0 || wants_dad(a) ? r : wait_for_addresses(a, e);
+}
+
+int container_wait_ready(struct attachment *a, struct err *e)
 {
 	int r;
 
@@ -227,14 +247,19 @@ int container_wait_carrier(struct attachment *a, struct err *e)
 		return 0;
 	/* Until the kernel has handled the event that the pair is connected, it drops what the pod sends. */
 	r = link_is_ready(&a->pod, a->req->ifname, e);
+	if (r > 0 && !wants_dad(a))
+		r = addresses_are_local(a, e);
 	return r == 0 ? inside(a, wait_inside, e) : r < 0 ? r : 0;
 }
 
 int container_settle(struct attachment *a, struct err *e)
 {
+	int r;
+
 	if (!wants_dad(a))
 		return 0;
-	return address_settle(&a->pod, &a->pod_events, a->pod_ifindex, DAD_TIMEOUT_MS, e);
+	r = address_settle(&a->pod, &a->pod_events, a->pod_ifindex, DAD_TIMEOUT_MS, e);
+	return r < 0 ? r : inside(a, wait_for_addresses, e);
 }
 
 int container_announce(struct attachment *a, struct err *e)

@@ -15,8 +15,9 @@
  */
 int container_configure(struct attachment *a, struct err *e);
 
-/* container_wait_carrier() - After the pair is connected: until the pod can send. Usually one question and no wait. */
-int container_wait_carrier(struct attachment *a, struct err *e);
+/* container_wait_ready() - After the pair is connected: until the pod can send and receive. Usually one question about the link and one
+ * about each IPv6 address (unless they await container_settle()), and no wait. */
+int container_wait_ready(struct attachment *a, struct err *e);
 
 /* container_settle() - With enabledad, wait for duplicate address detection, and fail when an address is taken. After the port
  * forwards, or nobody could object. */

@@ -155,5 +155,7 @@ int pair_route_ptp(struct attachment *a, struct err *e)
 	}
 	if (r == 0)
 		r = nl_do(&a->host, &b, e);
+	for (size_t i = 0; r == 0 && i < a->res->n_ips; i++)
+		r = address_wait_local(&a->host, &a->res->ips[i].gateway, ADDRESS_LOCAL_MS, e);
 	return r < 0 ? err_wrap(e, "failed to route to the container") : 0;
 }

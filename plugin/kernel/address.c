@@ -4,8 +4,6 @@
  */
 #include "kernel/address.h"
 
-#include "kernel/nl_events.h"
-
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/if_addr.h>
@@ -114,77 +112,4 @@ int address_list(struct nl_sock *s, int ifindex, sa_family_t family, struct ip_p
 	nl_begin(&b, RTM_GETADDR, NLM_F_DUMP, &ifa, sizeof(ifa), "list the addresses");
 	r = nl_ask(s, &b, dumped_address, restart, &dump, e);
 	return r ? r : (int)dump.n;
-}
-
-/* What duplicate address detection says of a link's addresses. */
-struct dad_state {
-	uint32_t ifindex;
-	unsigned int tentative;
-	struct ip_addr failed; /* AF_UNSPEC: none */
-};
-
-static int look_at_dad(const struct nlmsghdr *msg, void *arg, struct err *e)
-{
-	const struct ifaddrmsg *ifa = mnl_nlmsg_get_payload(msg);
-	const struct nlattr *tb[IFA_MAX + 1];
-	struct dad_state *state = arg;
-	uint32_t flags;
-
-	(void)e;
-	if (msg->nlmsg_type != RTM_NEWADDR || mnl_nlmsg_get_payload_len(msg) < sizeof(*ifa) ||
-	    ifa->ifa_index != state->ifindex || ifa->ifa_scope != RT_SCOPE_UNIVERSE)
-		return 0;
-	nl_attrs(msg, sizeof(*ifa), tb, IFA_MAX);
-	flags = tb[IFA_FLAGS] ? nl_u32(tb[IFA_FLAGS]) : ifa->ifa_flags;
-	if (flags & IFA_F_DADFAILED) {
-		state->failed.family = AF_INET6;
-		(void)nl_copy(tb[IFA_ADDRESS], state->failed.bytes, 16);
-	} else if (flags & IFA_F_TENTATIVE) {
-		state->tentative++;
-	}
-	return 0;
-}
-
-static void restart_dad(void *arg)
-{
-	struct dad_state *state = arg;
-
-	*state = (struct dad_state) { .ifindex = state->ifindex };
-}
-
-static int ask_dad(struct nl_sock *s, struct dad_state *state, struct err *e)
-{
-	const struct ifaddrmsg ifa = { .ifa_family = AF_INET6, .ifa_index = state->ifindex };
-	_uninitialized_ struct nl_batch b;
-
-	restart_dad(state);
-	nl_batch_init(&b);
-	nl_begin(&b, RTM_GETADDR, NLM_F_DUMP, &ifa, sizeof(ifa), "look for tentative addresses");
-	return nl_ask(s, &b, look_at_dad, restart_dad, state, e);
-}
-
-int address_settle(struct nl_sock *s, const struct nl_sock *events, int ifindex,
-                   unsigned int timeout_ms, struct err *e)
-{
-	struct dad_state state = { .ifindex = (uint32_t)ifindex };
-	int64_t deadline = nl_deadline(timeout_ms);
-	char text[IP_STR_MAX];
-
-	for (;;) {
-		int r = ask_dad(s, &state, e);
-
-		if (r < 0)
-			return r;
-		if (ip_is_set(&state.failed))
-			return err_set(
-				e, CNI_E_INTERNAL, EADDRINUSE,
-				"IPv6 duplicate address detection failed: %s is in use on the link",
-				ip_format(&state.failed, text));
-		if (state.tentative == 0)
-			return 0;
-		if (nl_events_wait(events, deadline) < 0)
-			return err_set(e, CNI_E_TRY_AGAIN, ETIMEDOUT,
-			               "IPv6 duplicate address detection did not end within %u ms",
-			               timeout_ms);
-	}
 }

@@ -170,3 +170,53 @@ Test(wait, duplicate_address_detection)
 	cr_expect(r == 0 || strstr(e.msg, "fd01::5"), "expected the address in: %s", e.msg);
 	nl_close(&s);
 }
+
+/* Adds fd02::5/64, without detection, a little later, from another process. */
+static pid_t add_address_later(const char *link)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		struct ip_prefix addr;
+		struct nl_batch b;
+		struct nl_sock s;
+		struct err e;
+
+		(void)usleep(100000);
+		if (nl_open(NETLINK_ROUTE, &s, &e) == 0 && prefix_parse("fd02::5/64", &addr)) {
+			nl_batch_init(&b);
+			address_add_msg(&b, link_index(&s, link), &addr, false, false);
+			(void)nl_do(&s, &b, &e);
+		}
+		_exit(0);
+	}
+	return pid;
+}
+
+Test(wait, address_that_is_local_later)
+{
+	struct nl_sock s;
+	struct ip_addr addr;
+	struct err e = { 0 };
+	pid_t pid;
+	int r;
+
+	if (access("/proc/sys/net/ipv6", F_OK) < 0)
+		cr_skip_test("the kernel has no IPv6");
+	make_port(&s);
+	cr_assert(ip_parse("fd02::5", &addr));
+	cr_expect_eq(address_is_local(&s, &addr, &e), 0, "expected no such address: %s", e.msg);
+	r = address_wait_local(&s, &addr, 50, &e);
+	cr_expect_eq(r, -ETIMEDOUT, "expected -ETIMEDOUT, found %d", r);
+	cr_expect(strstr(e.msg, "fd02::5"), "expected the address in: %s", e.msg);
+	cr_expect_eq(e.code, CNI_E_TRY_AGAIN, "expected code 11, found %d", e.code);
+	pid = add_address_later("far");
+	cr_expect_eq(address_wait_local(&s, &addr, 10000, &e), 0,
+	             "expected the event to end the wait, found: %s", e.msg);
+	cr_expect_eq(address_is_local(&s, &addr, &e), 1, "expected it to stay so: %s", e.msg);
+	/* A way to an address is not the address. */
+	cr_assert(ip_parse("fd02::6", &addr));
+	cr_expect_eq(address_is_local(&s, &addr, &e), 0, "expected a neighbour: %s", e.msg);
+	(void)waitpid(pid, NULL, 0);
+	nl_close(&s);
+}
