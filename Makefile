@@ -501,7 +501,6 @@ LONG ?= $(sort $(patsubst test/long/%.sh,%,$(wildcard test/long/*.sh)))
 check-long: | $(O)/.deps-check
 	@test/lib/deps.sh long
 	@$(MAKE) $(JOBS) --no-print-directory WERROR=1 all tests
-	@$(MAKE) $(JOBS) --no-print-directory WERROR=1 SAN=1 all tests
 	@SUITE_TIMEOUT=3600 test/lib/run-suites.sh $(O) $(LONG:%=long-%)
 
 lint: export LINT_CPPFLAGS := $(CPPFLAGS_ALL)

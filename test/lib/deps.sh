@@ -3,6 +3,7 @@
 # deps.sh - install the Debian packages that are missing: deps.sh GROUP...
 #	or unpack the source of one: deps.sh source PACKAGE FOLDER
 #	or unpack a kernel, which is not installed: deps.sh kernel SERIES FOLDER
+#	or unpack QEMU of another release than the installed one: deps.sh emulator RELEASE FOLDER
 #
 # GROUP is build (what `make` needs), check (what the tests need), long (what check-long needs beside it), lint, dist (what runs programs of other processors) or the
 # triplet of a processor (what compiles for it). When nothing is missing this
@@ -75,12 +76,11 @@ install_packages()
 #
 # From where the machine's own packages come, with the same signatures: its lists of sources are read beside the system's and
 # without changing them, so that this needs no root. Those of binary packages with the backports, in which newer
-# kernels are. Lists that cannot be had do not matter as long as the package is found.
+# kernels and a newer QEMU are. Lists that cannot be had do not matter as long as the package is found.
 private_lists()
 {
-	local type=$1 list codename
+	local type=$1 list
 
-	codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
 	mkdir -p "$work/parts" "$work/lists/partial" "$work/cache/archives/partial"
 	for list in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
 		[ ! -f "$list" ] || sed -n "s/^deb[[:space:]]/$type /p" "$list" > "$work/parts/${list##*/}.list"
@@ -101,53 +101,71 @@ private_lists()
 	apt-get "${options[@]}" update || true
 }
 
-# fetch_source PACKAGE FOLDER - unpack Debian's source of it into FOLDER, which is replaced
-#
-# apt verifies the .dsc, dpkg-source what it names.
+# unpack PACKAGE... - what these hold, as apt names them, into $work/unpacked
+unpack()
+{
+	local package
+
+	(cd "$work" && apt-get "${options[@]}" download "$@") || die "cannot be had: $*"
+	for package in "$work"/*.deb; do
+		dpkg-deb -x "$package" "$work/unpacked" || die "${package##*/} does not unpack"
+	done
+}
+
+# fetch_source PACKAGE - Debian's source of it. apt verifies the .dsc, dpkg-source what it names.
 fetch_source()
 {
-	local package=$1 folder=$2 work
-	local -a options
-
 	command -v dpkg-source > /dev/null || die "no dpkg-source: install dpkg-dev"
-	mkdir -p "$(dirname "$folder")"
-	work=$(mktemp -d "$folder.XXXXXX")
-	# shellcheck disable=SC2064 # the path is known now
-	trap "rm -rf '$work'" EXIT
 	private_lists deb-src
-	(cd "$work" && apt-get "${options[@]}" source --download-only "$package") ||
-		die "no source package $package"
-	dpkg-source -x "$work/$package"_*.dsc "$work/source" || die "the source package $package does not unpack"
-	rm -rf "$folder"
-	mv "$work/source" "$folder"
+	(cd "$work" && apt-get "${options[@]}" source --download-only "$1") || die "no source package $1"
+	dpkg-source -x "$work/$1"_*.dsc "$work/unpacked" || die "the source package $1 does not unpack"
 }
 
-# fetch_kernel SERIES FOLDER - unpack the newest of Debian's kernels for clouds whose version begins with SERIES
+# fetch_kernel SERIES - the newest of Debian's kernels for clouds whose version begins with SERIES
 fetch_kernel()
 {
-	local series=$1 folder=$2 work package
-	local -a options
+	local package
 
-	mkdir -p "$(dirname "$folder")"
+	private_lists deb
+	package=$(apt-cache "${options[@]}" search --names-only "^linux-image-${1//./\\.}\\..*-cloud-amd64\$" |
+		cut -d ' ' -f 1 | sort -V | tail -n 1)
+	[ -n "$package" ] || die "the mirror has no kernel $1"
+	unpack "$package"
+}
+
+# fetch_emulator RELEASE - the QEMU of that release (bookworm-backports), with what a machine boots from
+fetch_emulator()
+{
+	private_lists deb
+	unpack "qemu-system-x86/$1" "qemu-system-data/$1" "seabios/$1"
+}
+
+# fetch WHAT NAME FOLDER - what fetch_WHAT unpacks replaces FOLDER
+fetch()
+{
+	local folder codename work
+	local -a options=()
+
+	folder=$(realpath -m "$3")
+	codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+	mkdir -p "${folder%/*}"
 	work=$(mktemp -d "$folder.XXXXXX")
 	# shellcheck disable=SC2064 # the path is known now
 	trap "rm -rf '$work'" EXIT
-	private_lists deb
-	package=$(apt-cache "${options[@]}" search --names-only "^linux-image-${series//./\\.}\\..*-cloud-amd64\$" |
-		cut -d ' ' -f 1 | sort -V | tail -n 1)
-	[ -n "$package" ] || die "the mirror has no kernel $series"
-	(cd "$work" && apt-get "${options[@]}" download "$package") || die "$package cannot be had"
-	dpkg-deb -x "$work/$package"_*.deb "$work/kernel" || die "$package does not unpack"
+	"fetch_$1" "$2"
 	rm -rf "$folder"
-	mv "$work/kernel" "$folder"
+	mv "$work/unpacked" "$folder"
 }
 
-[ $# -gt 0 ] || die "usage: deps.sh build|check|long|lint|dist|TRIPLET ..., deps.sh source PACKAGE FOLDER, deps.sh kernel SERIES FOLDER"
-if [ "$1" = source ] || [ "$1" = kernel ]; then
-	[ $# -eq 3 ] || die "usage: deps.sh source PACKAGE FOLDER, deps.sh kernel SERIES FOLDER"
-	"fetch_$1" "$2" "$(realpath -m "$3")"
+usage="usage: deps.sh build|check|long|lint|dist|TRIPLET ..., deps.sh source PACKAGE FOLDER, deps.sh kernel SERIES FOLDER, deps.sh emulator RELEASE FOLDER"
+[ $# -gt 0 ] || die "$usage"
+case $1 in
+source | kernel | emulator)
+	[ $# -eq 3 ] || die "$usage"
+	fetch "$@"
 	exit 0
-fi
+	;;
+esac
 for group; do
 	[ -n "${packages[$group]+set}" ] || die "unknown group '$group' (${!packages[*]})"
 done

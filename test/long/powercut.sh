@@ -43,7 +43,7 @@ machine()
 	cp --sparse=always "$1/disk" "$1/running"
 	rm -f "$1/log" "$1/report" "$1/console"
 	: > "$1/log"
-	qemu-system-x86_64 -machine q35 -accel tcg,thread=multi -cpu qemu64 -smp 2 -m 384 -nodefaults -no-user-config \
+	"$build/vm/emulator/qemu" -machine q35 -accel tcg,thread=multi -cpu qemu64 -smp 2 -m 384 -nodefaults -no-user-config \
 		-no-reboot -display none -serial "file:$1/console" -serial "file:$1/report" \
 		-blockdev "driver=file,filename=$1/running,node-name=disk" \
 		-blockdev "driver=file,filename=$1/log,node-name=log" \

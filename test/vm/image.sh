@@ -13,7 +13,7 @@
 #	initrd.node	the same with modules for pods and nftables as well, for a machine without a root file system
 #			(test/long/powercut.sh)
 #
-# The exit code is 3 when the mirror has no such kernel.
+# And BUILDDIR/vm/emulator/ beside them (emulator.sh). The exit code is 3 when the mirror has no such kernel.
 set -euo pipefail
 
 here=$(cd "$(dirname "$0")" && pwd)
@@ -61,6 +61,7 @@ initrd()
 	rm -rf "$root"
 }
 
+"$here/emulator.sh" "$1"
 # Made anew when what it is made of has changed.
 stamp=$(cat "$0" "$here/init" "$top/test/lib/deps.sh" | sha256sum)
 [ "$(cat "$folder/.stamp" 2> /dev/null)" != "$stamp" ] || exit 0

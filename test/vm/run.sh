@@ -92,7 +92,7 @@ boot()
 	# qemu64: with all that the emulation can do ("max") the guest walks five levels of page tables, and boots in 9.1 s instead of 6.8.
 	# --foreground: whoever stops our process group stops the machine too.
 	# nice: what runs beside may have short deadlines (the crash matrix: 5 s a command); the suites in here have long ones.
-	timeout --foreground --kill-after=5 "${VM_TIMEOUT:-300}" nice -n 10 qemu-system-x86_64 -machine q35 -accel tcg,thread=multi \
+	timeout --foreground --kill-after=5 "${VM_TIMEOUT:-300}" nice -n 10 "$kernel/../emulator/qemu" -machine q35 -accel tcg,thread=multi \
 		-cpu qemu64 -smp "${VM_CPUS:-2}" -m "$memory" -numa node,memdev=memory \
 		-object "memory-backend-memfd,id=memory,size=${memory}M,share=on" \
 		-nodefaults -no-user-config -no-reboot -display none \
