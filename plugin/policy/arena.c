@@ -4,6 +4,8 @@
  */
 #include "policy/arena.h"
 
+#include "base/bytes.h"
+
 #include <stdalign.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -93,7 +95,7 @@ char *arena_text(struct arena *a, const char *text, size_t len)
 	char *copy = arena_alloc(a, len + 1, 1);
 
 	if (copy)
-		memcpy(copy, text, len);
+		bytes_copy(copy, text, len);
 	return copy;
 }
 

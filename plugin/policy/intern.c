@@ -8,6 +8,8 @@
  */
 #include "policy/intern.h"
 
+#include "base/bytes.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,8 +56,7 @@ static uint32_t hash_bytes(const uint8_t *p, size_t len)
 		h = mix(h ^ word, h + 0x2545f4914f6cdd1dU);
 	}
 	word = 0;
-	if (len)
-		memcpy(&word, p, len);
+	bytes_copy(&word, p, len);
 	h = mix(h ^ word, hash_seed());
 	return (uint32_t)(h ^ h >> 32);
 }
@@ -140,8 +141,7 @@ uint32_t intern_put(struct intern *t, const void *bytes, size_t len)
 		return INTERN_NONE;
 	if ((!t->data || t->cap_data - t->n_data < need) && grow_data(t, need) < 0)
 		return INTERN_NONE;
-	if (len)
-		memcpy(t->data + t->n_data, bytes, len);
+	bytes_copy(t->data + t->n_data, bytes, len);
 	t->v[t->n] = (struct interned) { .offset = t->n_data, .len = (uint32_t)len, .hash = hash };
 	t->n_data += need;
 	t->slots[slot] = ++t->n;

@@ -168,14 +168,13 @@ static int read_object(struct reader *r, const struct kind *listed, const struct
 	return failed < 0 ? failed : kind->read(r, &meta, f);
 }
 
-/* The items of a list, each of which replaces the list on the tape */
-static int read_items(struct reader *r, const struct kind *listed, const struct node *items)
+/* The items of a list, each of which replaces the list on the tape; they begin at @at. */
+static int read_items(struct reader *r, const struct kind *listed, size_t at)
 {
-	const size_t behind = r->tape.pos;
 	struct place f[N_TOP] = { { .node = 0 } }, top = { .node = 0 };
 	int got;
 
-	tape_open(&r->tape, items);
+	tape_open(&r->tape, at);
 	while ((got = tape_item(&r->tape, r->e)) > 0) {
 		int failed = 0;
 
@@ -186,32 +185,65 @@ static int read_items(struct reader *r, const struct kind *listed, const struct 
 		if (failed < 0)
 			return failed;
 	}
-	if (got < 0)
-		return err_wrap(r->e, "%s", r->source);
-	r->tape.pos = behind;
-	return 0;
+	return got < 0 ? err_wrap(r->e, "%s", r->source) : 0;
 }
 
-static int read_document(struct reader *r)
+static bool is_list(const struct reader *r, const struct place f[static N_TOP])
+{
+	const struct node *kind = &r->tape.v[f[F_KIND].node];
+
+	return read_is(r, &f[F_KIND], NODE_STRING) && kind->len >= 4 &&
+	       memcmp(r->tape.text + kind->at + kind->len - 4, "List", 4) == 0;
+}
+
+/* The whole of it is on the tape. @read: the items of a list were read already. */
+static int read_document(struct reader *r, bool read)
 {
 	struct place f[N_TOP], top = { .node = 0 };
-	const struct node *kind;
+	const size_t behind = r->tape.pos;
 	int failed;
 
 	r->kind = r->namespace = r->name = NULL;
 	failed = read_fields(r, &top, top_names, N_TOP, f, NULL);
 	if (failed < 0)
 		return failed;
-	kind = &r->tape.v[f[F_KIND].node];
-	if (!read_is(r, &f[F_KIND], NODE_STRING) || kind->len < 4 ||
-	    memcmp(r->tape.text + kind->at + kind->len - 4, "List", 4) != 0)
-		return read_object(r, NULL, &top, f);
+	if (!is_list(r, f))
+		return read ? -EAGAIN : read_object(r, NULL, &top, f);
 	r->kind = "list";
-	if (!f[F_ITEMS].node)
+	if (read || !f[F_ITEMS].node)
 		return 0;
 	if (!read_is(r, &f[F_ITEMS], NODE_ITEMS))
 		return read_wrong(r, &f[F_ITEMS], "expected an array");
-	return read_items(r, list_of(r, f), &r->tape.v[f[F_ITEMS].node]);
+	failed = read_items(r, list_of(r, f), r->tape.v[f[F_ITEMS].node].at);
+	r->tape.pos = behind;
+	return failed;
+}
+
+/* Items that say of themselves what they are, as kubectl prints them: read before the list is known to be one. */
+static int read_items_first(struct reader *r)
+{
+	int failed = read_items(r, NULL, r->tape.pos);
+
+	if (failed == 0)
+		failed = tape_again(&r->tape, r->tape.pos, r->e) < 0 ? -EAGAIN : 0;
+	return failed < 0 ? failed : read_document(r, true);
+}
+
+/*
+ * The tape stands at the items of something. When what they say is not enough (those of a PodList say nothing), or is wrong,
+ * or the whole turns out to be no list, all of it is taken back and read in the other order, which tells what is wrong
+ * with it.
+ */
+static int read_around_items(struct reader *r)
+{
+	const struct objects before = *r->o;
+	int got;
+
+	if (read_items_first(r) == 0)
+		return 0;
+	*r->o = before;
+	got = tape_again(&r->tape, 0, r->e);
+	return got < 0 ? err_wrap(r->e, "%s", r->source) : read_document(r, false);
 }
 
 int objects_read(struct objects *o, const char *source, const char *text, size_t len, struct err *e)
@@ -231,7 +263,8 @@ int objects_read(struct objects *o, const char *source, const char *text, size_t
 		return err_sys(e, ENOMEM, "read %s", source);
 	tape_init(&r.tape, text, len);
 	while (got >= 0 && (got = tape_next(&r.tape, e)) > 0) {
-		int failed = read_document(&r);
+		int failed =
+			got == TAPE_AT_ITEMS ? read_around_items(&r) : read_document(&r, false);
 
 		if (failed < 0) {
 			tape_free(&r.tape);

@@ -4,6 +4,7 @@
  */
 #include "policy/object_text.h"
 
+#include "base/bytes.h"
 #include "base/digits.h"
 #include "policy/tables.h"
 
@@ -43,13 +44,8 @@ static void put_bytes(struct text *t, const char *bytes, size_t n)
 		return;
 	to = t->v + t->len;
 	t->len += n;
-	/* Most parts are shorter than what a call of memcpy() is worth: an apply of 1,000 policies took 58 ms with it instead of 50. */
-	if (n > 16)
-		to = (char *)memcpy(to, bytes, n) + n;
-	else
-		while (n-- > 0)
-			*to++ = *bytes++;
-	*to = '\0';
+	bytes_copy(to, bytes, n);
+	to[n] = '\0';
 }
 
 static void put_all(struct text *t, const char *const parts[])

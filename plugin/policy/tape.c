@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * tape.c - JSON texts of many megabytes, one value after another, without a
- * tree
+ * tape.c - JSON texts of many megabytes, one value after another, without a tree
  *
- * jparse() builds trees, which is right for a request of 2 KB. Its decoder of
- * escapes serves here too.
+ * jparse() builds trees, which is right for a request of 2 KB. Its decoder of escapes serves here too.
  */
 #include "policy/tape.h"
 
@@ -74,19 +72,29 @@ static bool is_plain(unsigned char c)
 	return c >= ' ' && c != '"' && c != '\\';
 }
 
+static bool is_space(char c)
+{
+	return c == ' ' || c == '\n' || c == '\r' || c == '\t';
+}
+
 /* Half of what kubectl prints. (A position of our own, since each character read could be one of t->pos.) */
-static void skip_space(struct tape *t)
+static void skip_indent(struct tape *t)
 {
 	static const char indent[] = "        ";
-	const char *c = t->text + t->pos, *end = t->text + t->end;
+	const char *c = t->text + t->pos + 1, *end = t->text + t->end;
 
-	if (c < end && *c == '\n')
-		c++;
 	while (end - c >= 8 && memcmp(c, indent, 8) == 0)
 		c += 8;
-	while (c < end && (*c == ' ' || *c == '\n' || *c == '\r' || *c == '\t'))
+	while (c < end && is_space(*c))
 		c++;
 	t->pos = (size_t)(c - t->text);
+}
+
+/* Mostly there is none. */
+static inline void skip_space(struct tape *t)
+{
+	if (t->pos < t->end && is_space(t->text[t->pos]))
+		skip_indent(t);
 }
 
 /* Eight characters at once: the lowest bit of each, and the highest. */
@@ -278,8 +286,7 @@ static int read_word(struct tape *t, const char *word, enum node_type type, stru
 	return 0;
 }
 
-/* Behind a value in an array or object: 1 if another one follows, 0 at the end
- */
+/* Behind a value in an array or object: 1 if another one follows, 0 at the end */
 static int more(struct tape *t, char closing, struct err *e)
 {
 	skip_space(t);
@@ -294,17 +301,13 @@ static int more(struct tape *t, char closing, struct err *e)
 	return 0;
 }
 
-/* Pass over an array by its brackets; what it holds is checked when it is read.
- */
-static int read_items(struct tape *t, struct err *e)
+/* By its brackets; what it holds is checked when it is read. */
+static int skip_array(struct tape *t, struct err *e)
 {
 	unsigned int depth = 0;
 	bool escaped;
-	uint32_t node;
-	int r = add_node(t, NODE_ITEMS, &node, e);
+	int r;
 
-	if (r < 0)
-		return r;
 	do {
 		char c;
 
@@ -319,6 +322,20 @@ static int read_items(struct tape *t, struct err *e)
 		else if (c == '"' && (r = skip_string(t, &escaped, e)) < 0)
 			return r;
 	} while (depth > 0);
+	return 0;
+}
+
+static int read_items(struct tape *t, struct err *e)
+{
+	uint32_t node;
+	int r;
+
+	if (!t->whole)
+		return TAPE_AT_ITEMS;
+	r = add_node(t, NODE_ITEMS, &node, e);
+	if (r < 0 || t->pos >= t->behind)
+		return r < 0 ? r : skip_array(t, e);
+	t->pos = t->behind;
 	return 0;
 }
 
@@ -391,22 +408,35 @@ static int read_value(struct tape *t, struct err *e)
 	}
 }
 
-int tape_next(struct tape *t, struct err *e)
+/* The value at t->start. */
+static int read_top(struct tape *t, bool whole, struct err *e)
 {
 	int r;
 
+	t->pos = t->start;
 	t->n = 0;
 	t->depth = 0;
-	skip_space(t);
-	if (t->pos >= t->end)
-		return 0;
+	t->whole = whole;
 	r = read_value(t, e);
-	return r < 0 ? r : 1;
+	return r ? r : 1;
 }
 
-void tape_open(struct tape *t, const struct node *items)
+int tape_next(struct tape *t, struct err *e)
 {
-	t->pos = items->at + 1;
+	skip_space(t);
+	t->start = t->pos;
+	return t->pos >= t->end ? 0 : read_top(t, false, e);
+}
+
+int tape_again(struct tape *t, size_t behind, struct err *e)
+{
+	t->behind = behind;
+	return read_top(t, true, e);
+}
+
+void tape_open(struct tape *t, size_t at)
+{
+	t->pos = at + 1;
 	t->n = 0;
 }
 
@@ -449,8 +479,11 @@ bool tape_is(const struct tape *t, uint32_t node, const char *text)
 
 	if (s->type != NODE_STRING)
 		return false;
+	/* Most are told apart by their first letter. */
 	if (!s->escaped)
-		return strncmp(t->text + s->at, text, s->len) == 0 && !text[s->len];
+		return s->len && t->text[s->at] != *text
+		               ? false
+		               : strncmp(t->text + s->at, text, s->len) == 0 && !text[s->len];
 	decoded = tape_text(t, s, &len);
 	return decoded && len == strlen(text) && memcmp(decoded, text, len) == 0;
 }

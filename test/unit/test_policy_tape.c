@@ -58,23 +58,35 @@ Test(policy_tape, strings_of_every_length)
 	}
 }
 
-/* Brackets are counted while a list is passed over, but not those in strings; then its elements are read. */
+/* The list as one node, whether its items are passed over by their brackets or their end is known. */
+static void read_whole(struct tape *t, size_t behind, const char *what, size_t gap)
+{
+	struct err e;
+
+	cr_assert(tape_again(t, behind, &e) == 1 && t->pos == t->end, "%s, gap %zu: %s", what, gap,
+	          e.msg);
+	cr_assert(t->n == 5 && t->v[2].type == NODE_ITEMS && tape_is(t, 4, "L"),
+	          "%s, gap %zu: expected the list as one of 5 nodes, found %u nodes", what, gap,
+	          t->n);
+}
+
+/* Brackets in strings do not count. */
 Test(policy_tape, lists_of_every_length)
 {
 	for (size_t gap = 0; gap <= LENGTHS; gap++) {
 		char text[256], spaces[LENGTHS + 1];
 		struct tape t;
 		struct err e;
+		size_t behind;
 
 		memset(spaces, ' ', sizeof(spaces));
 		snprintf(text, sizeof(text),
 		         "{\"items\":[%.*s{\"a\":[1,%.*s{}]},\"]}\\\"[{%.*s\"],\"kind\":\"L\"}",
 		         (int)gap, spaces, (int)gap, spaces, (int)gap, spaces);
 		tape_init(&t, text, strlen(text));
-		cr_assert(tape_next(&t, &e) == 1 && t.pos == t.end, "gap %zu: %s", gap, e.msg);
-		cr_assert(t.n == 5 && t.v[2].type == NODE_ITEMS && tape_is(&t, 4, "L"),
-		          "gap %zu: expected the list as one of 5 nodes, found %u nodes", gap, t.n);
-		tape_open(&t, &t.v[2]);
+		cr_assert_eq(tape_next(&t, &e), TAPE_AT_ITEMS, "gap %zu: %s", gap, e.msg);
+		cr_assert_eq(text[t.pos], '[', "gap %zu: found '%c'", gap, text[t.pos]);
+		tape_open(&t, t.pos);
 		cr_assert(tape_item(&t, &e) == 1 && t.v[0].type == NODE_OBJECT, "gap %zu: %s", gap,
 		          e.msg);
 		cr_assert(tape_item(&t, &e) == 1 && t.v[0].type == NODE_STRING &&
@@ -82,6 +94,10 @@ Test(policy_tape, lists_of_every_length)
 		          "gap %zu: expected a string of %zu, found one of %u", gap, 6 + gap,
 		          t.v[0].len);
 		cr_assert(tape_item(&t, &e) == 0, "gap %zu: expected its end", gap);
+		behind = t.pos;
+		read_whole(&t, behind, "items that were read", gap);
+		read_whole(&t, 0, "items that were not", gap);
+		cr_assert_eq(t.v[2].at, (uint32_t)(strchr(text, '[') - text), "gap %zu", gap);
 		tape_free(&t);
 	}
 }
@@ -96,10 +112,21 @@ Test(policy_tape, cut_off)
 		char *copy = malloc(len); /* ASan sees who reads on */
 		struct tape t;
 		struct err e;
+		int r;
 
 		memcpy(copy, text, len);
 		tape_init(&t, copy, len);
-		cr_expect(tape_next(&t, &e) < 0, "cut at %zu: expected an error", len);
+		r = tape_next(&t, &e);
+		if (r == TAPE_AT_ITEMS) {
+			cr_expect(tape_again(&t, 0, &e) < 0, "cut at %zu: expected an error", len);
+			tape_open(&t, (size_t)(strchr(text, '[') - text));
+			do
+				r = tape_item(&t, &e);
+			while (r > 0);
+			if (r == 0)
+				r = tape_again(&t, t.pos, &e);
+		}
+		cr_expect(r < 0, "cut at %zu: expected an error", len);
 		tape_free(&t);
 		free(copy);
 	}
