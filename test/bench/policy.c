@@ -150,7 +150,8 @@ static int write_objects(unsigned int pods, unsigned int policies, unsigned int 
 	}
 	for (unsigned int i = 0; i < policies; i++)
 		append_policy(items, i, policies, round);
-	doc = json_pack("{s:s, s:s, s:o}", "apiVersion", "v1", "kind", "List", "items", items);
+	/* In the order of kubectl. */
+	doc = json_pack("{s:s, s:o, s:s}", "apiVersion", "v1", "items", items, "kind", "List");
 	if (!doc)
 		return -ENOMEM;
 	r = json_dump_file(doc, FILE_NAME, JSON_INDENT(4)) < 0 ? -EIO : 0;

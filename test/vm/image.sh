@@ -22,7 +22,7 @@ top=$(cd "$here/../.." && pwd)
 mkdir -p "$1/vm"
 folder=$(cd "$1/vm" && pwd)/$2
 
-boot_modules=(virtio_pci virtiofs overlay)
+boot_modules=(virtio_pci virtiofs overlay br_netfilter)
 node_modules=(virtio_pci virtio_blk ext4 veth bridge br_netfilter ifb nf_tables nf_conntrack nf_conntrack_netlink
 	sch_ingress sch_tbf cls_bpf)
 
