@@ -5,7 +5,7 @@
  * RTM_NEWADDR returns before that. A worker of the kernel does the rest when it gets rtnl_lock (net/ipv6/addrconf.c,
  * addrconf_dad_work()): it begins duplicate address detection or, when there is none, makes the route of type local
  * without which packets for the address are taken for somebody else's and dropped. Usually that is some microseconds later; on
- * a node that starts many pods at once, with everybody waiting for that lock, it has been many milliseconds.
+ * a node that starts many pods at once, with everybody waiting for that lock, it has been milliseconds.
  */
 #include "kernel/address.h"
 #include "kernel/nl_events.h"

@@ -90,23 +90,27 @@ static size_t count_cells(struct nl_sock *s, enum policy_place place, uint32_t s
 	return n;
 }
 
-/* Elements in a set of the side in force. */
-static int count_elements(struct nl_sock *s, enum policy_place place, const char *set)
+/* Elements of the side in force, as others see them. */
+static void count_elements(struct nl_sock *s, enum policy_place place, int *ret_cells,
+                           int *ret_ports)
 {
-	char command[256], out[64];
+	char command[320], out[64];
 	struct err e;
+	int side = ruleset_policy_side(s, place, &e);
 
 	(void)snprintf(command, sizeof(command),
-	               "nft -j list ruleset | jq '[.nftables[] | .set? // .map? // empty | "
-	               "select(.name == \"%s_%d\") | (.elem // [])[]] | length'",
-	               set, ruleset_policy_side(s, place, &e));
+	               "nft -j list ruleset | jq -r '[.nftables[] | .set? // .map? // empty] | "
+	               "[(\"cells_%d\", \"ports_%d\") as $name | "
+	               "[.[] | select(.name == $name) | (.elem // [])[]] | length] | @tsv'",
+	               side, side);
 	(void)run(command, out, sizeof(out));
-	return atoi(out);
+	cr_assert_eq(sscanf(out, "%d %d", ret_cells, ret_ports), 2, "found: %s", out);
 }
 
 static void expect(struct nl_sock *s, enum policy_place place, const char *when,
                    const size_t expected[SETS], int n_lists)
 {
+	int n_cells, n_ports;
 	size_t sum = 0;
 
 	for (uint32_t set = FEW; set < SETS; set++) {
@@ -116,12 +120,10 @@ static void expect(struct nl_sock *s, enum policy_place place, const char *when,
 		             when, expected[set], set, found);
 		sum += expected[set];
 	}
-	cr_expect_eq(count_elements(s, place, "cells"), (int)sum,
-	             "%s: expected %zu cells, found %d", when, sum,
-	             count_elements(s, place, "cells"));
-	cr_expect_eq(count_elements(s, place, "ports"), 2 * n_lists,
-	             "%s: expected %d ports, found %d", when, 2 * n_lists,
-	             count_elements(s, place, "ports"));
+	count_elements(s, place, &n_cells, &n_ports);
+	cr_expect_eq(n_cells, (int)sum, "%s: expected %zu cells, found %d", when, sum, n_cells);
+	cr_expect_eq(n_ports, 2 * n_lists, "%s: expected %d ports, found %d", when, 2 * n_lists,
+	             n_ports);
 }
 
 static void enter(enum policy_place place, const struct policy_nft_pod *pod, const struct tables *t,
