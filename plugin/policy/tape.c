@@ -157,6 +157,7 @@ static void skip_to_bracket(struct tape *t)
 
 static int add_node(struct tape *t, enum node_type type, uint32_t *ret, struct err *e)
 {
+	*ret = t->n;
 	if (t->n == t->cap) {
 		uint32_t cap = t->cap ? t->cap * 2 : 1024;
 		struct node *v;
@@ -172,7 +173,7 @@ static int add_node(struct tape *t, enum node_type type, uint32_t *ret, struct e
 	}
 	t->v[t->n] =
 		(struct node) { .at = (uint32_t)t->pos, .next = t->n + 1, .type = (uint8_t)type };
-	*ret = t->n++;
+	t->n++;
 	return 0;
 }
 
