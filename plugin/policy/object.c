@@ -196,8 +196,8 @@ static bool is_list(const struct reader *r, const struct place f[static N_TOP])
 	       memcmp(r->tape.text + kind->at + kind->len - 4, "List", 4) == 0;
 }
 
-/* The whole of it is on the tape. @read: the items of a list were read already. */
-static int read_document(struct reader *r, bool read)
+/* The whole of it is on the tape. */
+static int read_document(struct reader *r)
 {
 	struct place f[N_TOP], top = { .node = 0 };
 	const size_t behind = r->tape.pos;
@@ -208,9 +208,9 @@ static int read_document(struct reader *r, bool read)
 	if (failed < 0)
 		return failed;
 	if (!is_list(r, f))
-		return read ? -EAGAIN : read_object(r, NULL, &top, f);
+		return read_object(r, NULL, &top, f);
 	r->kind = "list";
-	if (read || !f[F_ITEMS].node)
+	if (!f[F_ITEMS].node)
 		return 0;
 	if (!read_is(r, &f[F_ITEMS], NODE_ITEMS))
 		return read_wrong(r, &f[F_ITEMS], "expected an array");
@@ -219,14 +219,15 @@ static int read_document(struct reader *r, bool read)
 	return failed;
 }
 
-/* Items that say of themselves what they are, as kubectl prints them: read before the list is known to be one. */
-static int read_items_first(struct reader *r)
+/* Items that say of themselves what they are, as kubectl prints them: read before the list is known to be one. False if that will not do,
+ * for whatever reason. */
+static bool read_items_first(struct reader *r)
 {
-	int failed = read_items(r, NULL, r->tape.pos);
+	struct place f[N_TOP], top = { .node = 0 };
 
-	if (failed == 0)
-		failed = tape_again(&r->tape, r->tape.pos, r->e) < 0 ? -EAGAIN : 0;
-	return failed < 0 ? failed : read_document(r, true);
+	return read_items(r, NULL, r->tape.pos) == 0 &&
+	       tape_again(&r->tape, r->tape.pos, r->e) > 0 &&
+	       read_fields(r, &top, top_names, N_TOP, f, NULL) == 0 && is_list(r, f);
 }
 
 /*
@@ -239,11 +240,11 @@ static int read_around_items(struct reader *r)
 	const struct objects before = *r->o;
 	int got;
 
-	if (read_items_first(r) == 0)
+	if (read_items_first(r))
 		return 0;
 	*r->o = before;
 	got = tape_again(&r->tape, 0, r->e);
-	return got < 0 ? err_wrap(r->e, "%s", r->source) : read_document(r, false);
+	return got < 0 ? err_wrap(r->e, "%s", r->source) : read_document(r);
 }
 
 int objects_read(struct objects *o, const char *source, const char *text, size_t len, struct err *e)
@@ -263,8 +264,7 @@ int objects_read(struct objects *o, const char *source, const char *text, size_t
 		return err_sys(e, ENOMEM, "read %s", source);
 	tape_init(&r.tape, text, len);
 	while (got >= 0 && (got = tape_next(&r.tape, e)) > 0) {
-		int failed =
-			got == TAPE_AT_ITEMS ? read_around_items(&r) : read_document(&r, false);
+		int failed = got == TAPE_AT_ITEMS ? read_around_items(&r) : read_document(&r);
 
 		if (failed < 0) {
 			tape_free(&r.tape);

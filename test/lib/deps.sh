@@ -3,7 +3,7 @@
 # deps.sh - install the Debian packages that are missing: deps.sh GROUP...
 #	or unpack the source of one: deps.sh source PACKAGE FOLDER
 #	or unpack a kernel, which is not installed: deps.sh kernel SERIES FOLDER
-#	or unpack QEMU of another release than the installed one: deps.sh emulator RELEASE FOLDER
+#	or unpack QEMU of another suite of Debian than the installed one: deps.sh emulator backports FOLDER
 #
 # GROUP is build (what `make` needs), check (what the tests need), long (what check-long needs beside it), lint, dist (what runs programs of other processors) or the
 # triplet of a processor (what compiles for it). When nothing is missing this
@@ -133,11 +133,13 @@ fetch_kernel()
 	unpack "$package"
 }
 
-# fetch_emulator RELEASE - the QEMU of that release (bookworm-backports), with what a machine boots from
+# fetch_emulator SUITE - the QEMU of that suite (backports), with what a machine boots from
 fetch_emulator()
 {
+	local release=$codename-$1
+
 	private_lists deb
-	unpack "qemu-system-x86/$1" "qemu-system-data/$1" "seabios/$1"
+	unpack "qemu-system-x86/$release" "qemu-system-data/$release" "seabios/$release"
 }
 
 # fetch WHAT NAME FOLDER - what fetch_WHAT unpacks replaces FOLDER
@@ -157,7 +159,7 @@ fetch()
 	mv "$work/unpacked" "$folder"
 }
 
-usage="usage: deps.sh build|check|long|lint|dist|TRIPLET ..., deps.sh source PACKAGE FOLDER, deps.sh kernel SERIES FOLDER, deps.sh emulator RELEASE FOLDER"
+usage="usage: deps.sh build|check|long|lint|dist|TRIPLET ..., deps.sh source PACKAGE FOLDER, deps.sh kernel SERIES FOLDER, deps.sh emulator SUITE FOLDER"
 [ $# -gt 0 ] || die "$usage"
 case $1 in
 source | kernel | emulator)

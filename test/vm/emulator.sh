@@ -40,12 +40,13 @@ flock "$lock"
 stamp=$(cat "$0" "$top/test/lib/deps.sh" | sha256sum)
 [ "$(cat "$folder/.stamp" 2> /dev/null)" != "$stamp" ] || exit 0
 rm -rf "$folder"
-release=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)-backports
 if [ "$(version qemu-system-x86_64)" -lt "$good_enough" ] &&
-	"$top/test/lib/deps.sh" emulator "$release" "$folder" > "$folder.log" 2>&1; then
+	"$top/test/lib/deps.sh" emulator backports "$folder" > "$folder.log" 2>&1; then
 	wrap "$folder"
 fi
 if [ "$(version "$folder/qemu")" -lt "$good_enough" ]; then
+	[ "$(version qemu-system-x86_64)" -ge "$good_enough" ] ||
+		echo "emulator.sh: no QEMU of version $good_enough to be had ($folder.log): machines run in the installed one, some slower" >&2
 	rm -rf "$folder"
 	mkdir "$folder"
 	ln -s "$(command -v qemu-system-x86_64)" "$folder/qemu"
